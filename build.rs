@@ -1,0 +1,30 @@
+//! Generates the codec from the spec; see `msgr2_spec::rust`.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+fn main() {
+    let spec = msgr2_spec::Spec::embedded().unwrap_or_else(|problems| fail(&problems));
+    write("generated.rs", &spec);
+
+    // A spec of no real protocol that uses everything that the language has: tests/invented.rs round-trips it.
+    let invented = Path::new("tests/invented");
+    println!("cargo:rerun-if-changed={}", invented.display());
+    if invented.is_dir() {
+        let spec = msgr2_spec::Spec::from_folder(invented).unwrap_or_else(|problems| fail(&problems));
+        write("invented.rs", &spec);
+    }
+}
+
+fn write(name: &str, spec: &msgr2_spec::Spec) {
+    let code = msgr2_spec::rust::generate(spec).unwrap_or_else(|what| fail(&[what]));
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join(name);
+    fs::write(&out, code).unwrap_or_else(|e| fail(&[format!("{}: {e}", out.display())]));
+}
+
+fn fail<T: std::fmt::Display>(problems: &[T]) -> ! {
+    for problem in problems {
+        eprintln!("spec: {problem}");
+    }
+    process::exit(1)
+}

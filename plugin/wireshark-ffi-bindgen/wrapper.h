@@ -1,0 +1,25 @@
+/* Read by bindgen. wsutil/plugins.h is not among them: 4.0 does not install it. */
+#include <wireshark.h>
+#include <ws_version.h>
+#include <epan/packet.h>
+#include <epan/proto.h>
+#include <epan/expert.h>
+#include <epan/prefs.h>
+#include <epan/range.h>
+#include <epan/uat.h>
+#include <epan/conversation.h>
+#include <epan/column-utils.h>
+#include <epan/tap.h>
+#include <epan/stats_tree.h>
+#include <epan/srt_table.h>
+#include <epan/follow.h>
+#include <epan/exported_pdu.h>
+#include <epan/proto_data.h>
+#include <epan/secrets.h>
+#include <epan/addr_resolv.h>
+#include <epan/tfs.h>
+#include <epan/to_str.h>
+#include <epan/wmem_scopes.h>
+#include <epan/dissectors/packet-tcp.h>
+#include <wsutil/wmem/wmem.h>
+#include <wiretap/secrets-types.h>

@@ -1,0 +1,315 @@
+//! The small languages inside the YAML: type expressions, conditions, texts with fields in them, hex.
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till, take_while1};
+use nom::character::complete::{char, multispace0};
+use nom::combinator::{all_consuming, map, map_res, opt, recognize, value};
+use nom::multi::{many0, separated_list1};
+use nom::sequence::{delimited, pair, preceded};
+use nom::{IResult, Parser};
+
+/// A type expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Type {
+    /// A type that the wire layer knows by itself.
+    Scalar(Scalar),
+    /// A type of the spec: an enum, flags or a structure.
+    Named(String),
+    /// Bytes behind their length.
+    Blob(Prefix),
+    /// All bytes that are left.
+    Rest,
+    /// Bytes whose length another field gives.
+    Sized,
+    /// No bytes.
+    Empty,
+    /// Items behind their number.
+    List(Box<Type>),
+    /// Items whose number another field gives.
+    Counted(Box<Type>),
+    /// Keys and values behind their number.
+    Map(Box<Type>, Box<Type>),
+    /// A byte 0, or a byte 1 and a value.
+    Optional(Box<Type>),
+    /// A fixed number of items.
+    Array(Box<Type>, u32),
+}
+
+/// The integer in front of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// One byte.
+    U8,
+    /// Two bytes, little-endian.
+    U16,
+    /// Four bytes, little-endian.
+    U32,
+}
+
+/// A type that the wire layer knows by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub enum Scalar {
+    U8,
+    U16,
+    U32,
+    U64,
+    S8,
+    S16,
+    S32,
+    S64,
+    U16Be,
+    U32Be,
+    U64Be,
+    F32,
+    F64,
+    Bool,
+    Text,
+    Bytes(u32),
+    Ipv4,
+    Ipv6,
+    Uuid,
+    Utime,
+    Duration,
+}
+
+const SCALARS: &[(&str, Scalar)] = &[
+    ("u8", Scalar::U8),
+    ("u16", Scalar::U16),
+    ("u32", Scalar::U32),
+    ("u64", Scalar::U64),
+    ("s8", Scalar::S8),
+    ("s16", Scalar::S16),
+    ("s32", Scalar::S32),
+    ("s64", Scalar::S64),
+    ("u16be", Scalar::U16Be),
+    ("u32be", Scalar::U32Be),
+    ("u64be", Scalar::U64Be),
+    ("f32", Scalar::F32),
+    ("f64", Scalar::F64),
+    ("bool", Scalar::Bool),
+    ("string", Scalar::Text),
+    ("ipv4", Scalar::Ipv4),
+    ("ipv6", Scalar::Ipv6),
+    ("uuid", Scalar::Uuid),
+    ("utime", Scalar::Utime),
+    ("duration", Scalar::Duration),
+];
+
+impl Scalar {
+    /// The fewest bytes that it takes.
+    pub fn min_size(self) -> usize {
+        match self {
+            Scalar::U8 | Scalar::S8 | Scalar::Bool => 1,
+            Scalar::U16 | Scalar::S16 | Scalar::U16Be => 2,
+            Scalar::U32 | Scalar::S32 | Scalar::U32Be | Scalar::F32 | Scalar::Text | Scalar::Ipv4 => 4,
+            Scalar::U64 | Scalar::S64 | Scalar::U64Be | Scalar::F64 | Scalar::Utime | Scalar::Duration => 8,
+            Scalar::Ipv6 | Scalar::Uuid => 16,
+            Scalar::Bytes(n) => n as usize,
+        }
+    }
+
+    /// Whether it is an integer, signed or not.
+    pub fn is_integer(self) -> bool {
+        !matches!(
+            self,
+            Scalar::F32
+                | Scalar::F64
+                | Scalar::Bool
+                | Scalar::Text
+                | Scalar::Bytes(_)
+                | Scalar::Ipv4
+                | Scalar::Ipv6
+                | Scalar::Uuid
+                | Scalar::Utime
+                | Scalar::Duration
+        )
+    }
+}
+
+fn identifier(input: &str) -> IResult<&str, &str> {
+    take_while1(|c: char| c.is_ascii_alphanumeric() || c == '_')(input)
+}
+
+fn ws<'a, O, P>(parser: P) -> impl Parser<&'a str, Output = O, Error = nom::error::Error<&'a str>>
+where
+    P: Parser<&'a str, Output = O, Error = nom::error::Error<&'a str>>,
+{
+    delimited(multispace0, parser, multispace0)
+}
+
+fn number(input: &str) -> IResult<&str, i64> {
+    let hex =
+        map_res(preceded(tag("0x"), take_while1(|c: char| c.is_ascii_hexdigit())), |s| i64::from_str_radix(s, 16));
+    let dec = map_res(recognize(pair(opt(char('-')), take_while1(|c: char| c.is_ascii_digit()))), str::parse);
+    alt((hex, dec)).parse(input)
+}
+
+enum Argument {
+    Type(Type),
+    Number(i64),
+}
+
+fn expression(input: &str) -> IResult<&str, Type> {
+    let argument = alt((map(number, Argument::Number), map(expression, Argument::Type)));
+    let arguments = delimited(char('<'), separated_list1(char(','), ws(argument)), char('>'));
+    map_res((identifier, opt(arguments)), |(name, arguments)| {
+        let arguments = arguments.unwrap_or_default();
+        build(name, arguments).ok_or("no such type")
+    })
+    .parse(input)
+}
+
+fn build(name: &str, arguments: Vec<Argument>) -> Option<Type> {
+    use Argument::{Number, Type as T};
+    let mut arguments = arguments.into_iter();
+    let built = match (name, arguments.next(), arguments.next()) {
+        ("list", Some(T(item)), None) => Type::List(item.into()),
+        ("counted", Some(T(item)), None) => Type::Counted(item.into()),
+        ("optional", Some(T(item)), None) => Type::Optional(item.into()),
+        ("map", Some(T(key)), Some(T(value))) => Type::Map(key.into(), value.into()),
+        ("array", Some(T(item)), Some(Number(n))) => Type::Array(item.into(), u32::try_from(n).ok()?),
+        ("bytes", Some(Number(n)), None) => Type::Scalar(Scalar::Bytes(u32::try_from(n).ok()?)),
+        ("blob", None, None) => Type::Blob(Prefix::U32),
+        ("blob", Some(T(Type::Scalar(Scalar::U8))), None) => Type::Blob(Prefix::U8),
+        ("blob", Some(T(Type::Scalar(Scalar::U16))), None) => Type::Blob(Prefix::U16),
+        ("rest", None, None) => Type::Rest,
+        ("sized", None, None) => Type::Sized,
+        ("empty", None, None) => Type::Empty,
+        (name, None, None) => match SCALARS.iter().find(|(n, _)| *n == name) {
+            Some((_, scalar)) => Type::Scalar(*scalar),
+            None => Type::Named(name.to_owned()),
+        },
+        _ => return None,
+    };
+    arguments.next().is_none().then_some(built)
+}
+
+/// Reads a type expression.
+pub fn parse_type(text: &str) -> Result<Type, String> {
+    match all_consuming(ws(expression)).parse(text) {
+        Ok((_, ty)) => Ok(ty),
+        Err(_) => Err(format!(
+            "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, blob, rest"
+        )),
+    }
+}
+
+/// When a field is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Bytes are left.
+    More,
+    /// An earlier field or a context variable (with its `$`) compared with a number.
+    Compare(String, Operator, i64),
+}
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// Equal.
+    Equal,
+    /// Not equal.
+    NotEqual,
+    /// At least.
+    AtLeast,
+    /// Any of these bits is set.
+    AnyBit,
+}
+
+/// Reads a condition.
+pub fn parse_condition(text: &str) -> Result<Condition, String> {
+    let operand = recognize((opt(char('$')), identifier, many0((char('.'), identifier))));
+    let operator = alt((
+        value(Operator::Equal, tag("==")),
+        value(Operator::NotEqual, tag("!=")),
+        value(Operator::AtLeast, tag(">=")),
+        value(Operator::AnyBit, tag("&")),
+    ));
+    let compare = map((ws(operand), operator, ws(number)), |(field, op, n): (&str, _, _)| {
+        Condition::Compare(field.to_owned(), op, n)
+    });
+    let parsed: IResult<&str, Condition> =
+        all_consuming(alt((compare, value(Condition::More, ws(tag("more")))))).parse(text);
+    parsed.map(|(_, c)| c).map_err(|_| {
+        format!("`{text}` is no condition; forms are `more`, `field == 1`, `field != 0`, `field >= 2`, `field & 4`, `$variable == 1`")
+    })
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands.
+    Text(String),
+    /// The text of a field, or of a field in a field.
+    Field(Vec<String>),
+}
+
+/// Reads a text with `{field}` or `{field.field}` in it.
+pub fn parse_template(text: &str) -> Result<Vec<Piece>, String> {
+    let field = map(delimited(char('{'), separated_list1(char('.'), identifier), char('}')), |path: Vec<&str>| {
+        Piece::Field(path.into_iter().map(str::to_owned).collect())
+    });
+    let plain =
+        map(nom::combinator::verify(take_till(|c| c == '{' || c == '}'), |s: &str| !s.is_empty()), |s: &str| {
+            Piece::Text(s.to_owned())
+        });
+    let parsed: IResult<&str, Vec<Piece>> = all_consuming(many0(alt((field, plain)))).parse(text);
+    parsed.map(|(_, pieces)| pieces).map_err(|_| format!("`{text}` has a brace that is no `{{field}}`"))
+}
+
+/// Reads hex with free white space and `|` between segments.
+pub fn parse_hex(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    text.split('|')
+        .map(|segment| {
+            let digits: Vec<u32> = segment
+                .chars()
+                .filter(|c| !c.is_whitespace())
+                .map(|c| c.to_digit(16).ok_or_else(|| format!("`{c}` is no hex digit")))
+                .collect::<Result<_, _>>()?;
+            if digits.len() % 2 == 1 {
+                return Err("an odd number of hex digits".to_owned());
+            }
+            Ok(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_nest() {
+        let ty = parse_type("map<u64, list<bytes<4>>>").unwrap();
+        let item = Type::List(Type::Scalar(Scalar::Bytes(4)).into());
+        assert_eq!(ty, Type::Map(Type::Scalar(Scalar::U64).into(), item.into()));
+        assert_eq!(parse_type("entity_addr"), Ok(Type::Named("entity_addr".into())));
+        for wrong in ["", "list", "list<u8", "bytes<u8>", "u8<u8>", "list<u8,u8>", "a b", "array<u8,-1>"] {
+            assert!(parse_type(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn conditions() {
+        assert_eq!(parse_condition("more"), Ok(Condition::More));
+        assert_eq!(parse_condition("a & 0x10"), Ok(Condition::Compare("a".into(), Operator::AnyBit, 16)));
+        assert_eq!(parse_condition("$mode != -1"), Ok(Condition::Compare("$mode".into(), Operator::NotEqual, -1)));
+        assert!(parse_condition("a = 1").is_err());
+    }
+
+    #[test]
+    fn templates() {
+        let pieces = parse_template("v{type}:{addr.port}").unwrap();
+        assert_eq!(pieces.len(), 4);
+        assert_eq!(pieces[3], Piece::Field(vec!["addr".into(), "port".into()]));
+        assert!(parse_template("{").is_err());
+    }
+
+    #[test]
+    fn hex() {
+        assert_eq!(parse_hex("01 ff|"), Ok(vec![vec![1, 255], vec![]]));
+        assert!(parse_hex("1").is_err());
+        assert!(parse_hex("zz").is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! Ceph's messenger v2 protocol as data.
+//!
+//! The YAML files beside this library say what is on the wire, who may send it when, and how it is shown.
+//! This library reads them ([`load`]), puts them together ([`Spec`]), checks what a schema can't ([`lint`])
+//! and writes Rust ([`rust`]), documentation ([`doc`]) and the JSON Schema for editors ([`schema`]).
+
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod doc;
+pub mod expr;
+pub mod lint;
+pub mod load;
+pub mod model;
+pub mod rust;
+mod spec;
+
+pub use load::Problem;
+pub use spec::{DialectView, Spec};
+
+/// The JSON Schema of the spec files, for editors.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(model::File);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}

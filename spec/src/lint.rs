@@ -1,0 +1,1 @@
+//! What a schema can't check.

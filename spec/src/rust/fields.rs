@@ -1,0 +1,132 @@
+//! The table of fields: what Wireshark registers, JSON names and errors cite.
+
+use indexmap::IndexMap;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::names::label;
+use super::types::Shape;
+use super::{Generator, Scope};
+use crate::expr::{Scalar, Type};
+use crate::model::{Base, Display};
+
+/// Fields by the name of their constant.
+#[derive(Default)]
+pub(super) struct FieldTable {
+    entries: IndexMap<String, TokenStream>,
+}
+
+impl FieldTable {
+    /// Enters a field, and returns the constant that stands for it.
+    #[allow(clippy::too_many_arguments)] // one for each column of the table
+    pub(super) fn add(
+        &mut self,
+        constant: &str,
+        name: &str,
+        filter: &str,
+        label: &str,
+        doc: &str,
+        kind: TokenStream,
+        display: &Display,
+    ) -> TokenStream {
+        let index = self.entries.len() as u16;
+        let label = display.label.as_deref().unwrap_or(label);
+        let unit = display.unit.as_deref().unwrap_or_default();
+        let base = match display.base {
+            Some(Base::Hex) => quote!(Display::Hex),
+            _ => quote!(Display::Dec),
+        };
+        self.entries.entry(constant.to_owned()).or_insert_with(|| {
+            quote!(FieldInfo {
+                index: #index, name: #name, filter: #filter, label: #label, doc: #doc,
+                kind: #kind, display: #base, unit: #unit,
+            },)
+        });
+        let constant = format_ident!("{constant}");
+        quote!(field::#constant)
+    }
+
+    /// The module `field`.
+    pub(super) fn tokens(&self) -> TokenStream {
+        let (count, infos) = (self.entries.len(), self.entries.values());
+        let constants = self.entries.keys().enumerate().map(|(index, name)| {
+            let name = format_ident!("{name}");
+            quote!(pub const #name: Field = Field(&FIELDS[#index]);)
+        });
+        quote! {
+            /// All fields.
+            #[allow(missing_docs, unused_imports)]
+            pub mod field {
+                use super::{info, wire::{Display, Field, FieldInfo, Kind}};
+                /// The table, in the order of [`FieldInfo::index`].
+                pub static FIELDS: [FieldInfo; #count] = [#(#infos)*];
+                #(#constants)*
+            }
+        }
+    }
+}
+
+impl Generator<'_> {
+    /// Enters a field of a plain type, and returns its constant.
+    pub(super) fn leaf(
+        &mut self,
+        scope: &Scope<'_>,
+        name: &str,
+        ty: &Type,
+        doc: &str,
+        display: &Display,
+    ) -> Result<TokenStream, String> {
+        let mut shown = display.clone();
+        let kind = match ty {
+            Type::Named(named) => match self.shape(scope.dialect, named)? {
+                Shape::Enum(_, size) => {
+                    let info = format_ident!("{}", self.info_name(scope.dialect, named));
+                    let own = self.spec.enums.get(named).map(|e| &e.display);
+                    shown.base = shown.base.or(own.and_then(|d| d.base));
+                    quote!(Kind::Enum(#size, &info::#info))
+                }
+                Shape::Flags(size) => {
+                    let info = format_ident!("{}", self.info_name(scope.dialect, named));
+                    shown.base = shown.base.or(Some(Base::Hex));
+                    quote!(Kind::Flags(#size, &info::#info))
+                }
+                Shape::Struct(s) => {
+                    let text = s.summary.is_some();
+                    quote!(Kind::Struct(#text))
+                }
+            },
+            Type::Scalar(scalar) => scalar_kind(*scalar),
+            Type::Blob(_) | Type::Rest | Type::Sized => quote!(Kind::Bytes),
+            Type::Empty => quote!(Kind::Struct(false)),
+            Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Array(..) => quote!(Kind::List),
+            Type::Optional(_) => return Err(format!("{name}: an optional value has the kind of what it holds")),
+        };
+        let filter = shown.filter.clone().unwrap_or_else(|| format!("{}.{name}", scope.filter));
+        let constant = format!("{}_{}", scope.constant, super::constant(name));
+        Ok(self.fields.add(&constant, name, &filter, &label(name), doc, kind, &shown))
+    }
+}
+
+fn scalar_kind(scalar: Scalar) -> TokenStream {
+    use Scalar::*;
+    match scalar {
+        U8 => quote!(Kind::Unsigned(1)),
+        U16 | U16Be => quote!(Kind::Unsigned(2)),
+        U32 | U32Be => quote!(Kind::Unsigned(4)),
+        U64 | U64Be => quote!(Kind::Unsigned(8)),
+        S8 => quote!(Kind::Signed(1)),
+        S16 => quote!(Kind::Signed(2)),
+        S32 => quote!(Kind::Signed(4)),
+        S64 => quote!(Kind::Signed(8)),
+        F32 => quote!(Kind::Float(4)),
+        F64 => quote!(Kind::Float(8)),
+        Bool => quote!(Kind::Bool),
+        Text => quote!(Kind::Text),
+        Bytes(_) => quote!(Kind::Bytes),
+        Ipv4 => quote!(Kind::Ipv4),
+        Ipv6 => quote!(Kind::Ipv6),
+        Uuid => quote!(Kind::Uuid),
+        Utime => quote!(Kind::Time),
+        Duration => quote!(Kind::Duration),
+    }
+}

@@ -1,0 +1,41 @@
+//! Names of the spec as names of Rust and labels of Wireshark.
+
+use heck::{ToPascalCase, ToShoutySnakeCase, ToSnakeCase};
+use proc_macro2::Ident;
+use quote::format_ident;
+
+/// A field or function.
+pub(super) fn ident(name: &str) -> Ident {
+    let name = name.to_snake_case();
+    if syn::parse_str::<Ident>(&name).is_ok() { format_ident!("{name}") } else { format_ident!("r#{name}") }
+}
+
+/// A type or variant.
+pub(super) fn pascal(name: &str) -> String {
+    let name = name.to_pascal_case();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("N{name}") } else { name }
+}
+
+/// A constant.
+pub(super) fn constant(name: &str) -> String {
+    let name = name.to_shouty_snake_case();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("N{name}") } else { name }
+}
+
+/// Words that are written in capitals in a label.
+const CAPITALS: &[&str] =
+    &["crc", "id", "v1", "v2", "cephx", "gid", "tid", "ip", "ipv4", "ipv6", "mon", "osd", "mds", "mgr", "hmac"];
+
+/// A label: the words of the name, the first letter large.
+pub(super) fn label(name: &str) -> String {
+    let mut words = name.split('_').map(|word| match word {
+        "cephx" => "cephx".to_owned(),
+        word if CAPITALS.contains(&word) => word.to_uppercase(),
+        word => word.to_owned(),
+    });
+    let first = words.next().map(|word| {
+        let mut chars = word.chars();
+        chars.next().map(|c| c.to_uppercase().chain(chars).collect::<String>()).unwrap_or_default()
+    });
+    first.into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,282 @@
+//! The files put together: names are global, but for what a dialect's folder holds.
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::load::{Problem, Source};
+use crate::model::*;
+
+/// The whole spec.
+#[derive(Debug, Default)]
+pub struct Spec {
+    /// Fields that no single type owns.
+    pub common: Named<Common>,
+    /// What decoders are told.
+    pub context: Named<ContextVariable>,
+    /// Bounds.
+    pub limits: Named<Limit>,
+    /// What the tracker reports.
+    pub findings: Named<Finding>,
+    /// Numbers with names.
+    pub enums: Named<Enum>,
+    /// Words of bits.
+    pub flags: Named<Flags>,
+    /// Structures that dialects share.
+    pub types: Named<Struct>,
+    /// Conditions between moves.
+    pub guards: Named<Described>,
+    /// What is done in moves.
+    pub actions: Named<Described>,
+    /// Message bodies.
+    pub messages: Named<Message>,
+    /// Dialects, parents before children.
+    pub dialects: IndexMap<String, DialectView>,
+    /// The file of each top-level item, by `section.name`, for messages about it.
+    places: IndexMap<String, String>,
+}
+
+/// A dialect with all that it inherits.
+#[derive(Debug)]
+pub struct DialectView {
+    /// What its own file says of it.
+    pub info: Dialect,
+    /// Its banner.
+    pub banner: Option<At<Banner>>,
+    /// Its envelope.
+    pub envelope: Option<At<Envelope>>,
+    /// Structures of its own.
+    pub types: Named<Struct>,
+    /// All its frames.
+    pub tags: Named<Tag>,
+    /// The frames that it adds to those of its parent, or changes.
+    pub own_tags: IndexSet<String>,
+    /// All its states.
+    pub states: IndexMap<Role, Named<State>>,
+    /// Whether states are its own.
+    pub own_states: bool,
+}
+
+impl DialectView {
+    /// The dialect's name as a Rust module: `v2.1` is `v2_1`.
+    pub fn module(&self) -> String {
+        self.info.name.replace(['.', '-'], "_")
+    }
+}
+
+impl Spec {
+    /// Reads and joins all files of a folder.
+    pub fn from_folder(root: &std::path::Path) -> Result<Spec, Vec<Problem>> {
+        Spec::join(crate::load::folder(root)?)
+    }
+
+    /// Joins the files that this library carries.
+    pub fn embedded() -> Result<Spec, Vec<Problem>> {
+        Spec::join(crate::load::embedded()?)
+    }
+
+    /// Joins files. What it finds wrong are names that stand twice and dialects that don't fit together.
+    pub fn join(sources: Vec<Source>) -> Result<Spec, Vec<Problem>> {
+        let mut spec = Spec::default();
+        let mut problems = Vec::new();
+        let mut of_dialects: IndexMap<String, Vec<Source>> = IndexMap::new();
+        let folders: IndexSet<String> =
+            sources.iter().filter(|s| s.file.dialect.is_some()).map(|s| parent(&s.path).to_owned()).collect();
+
+        for source in sources {
+            if folders.contains(parent(&source.path)) {
+                of_dialects.entry(parent(&source.path).to_owned()).or_default().push(source);
+                continue;
+            }
+            let Source { path, file } = source;
+            if file.banner.is_some() || file.envelope.is_some() || !file.tags.is_empty() || !file.states.is_empty() {
+                problems.push(at(
+                    &path,
+                    0,
+                    "",
+                    "banner, envelope, tags and states belong into the folder of a dialect",
+                ));
+            }
+            spec.add_shared(&path, file, &mut problems);
+        }
+        spec.add_dialects(of_dialects, &mut problems);
+        spec.share_values(&mut problems);
+        if problems.is_empty() { Ok(spec) } else { Err(problems) }
+    }
+
+    /// Gives enums that are like another its values.
+    fn share_values(&mut self, problems: &mut Vec<Problem>) {
+        for index in 0..self.enums.len() {
+            let Some((name, like)) = self.enums.get_index(index).and_then(|(n, e)| Some((n.clone(), e.like.clone()?)))
+            else {
+                continue;
+            };
+            let line = self.enums[index].line;
+            match self.enums.get(&like).map(|e| e.values.clone()) {
+                Some(values) if !values.is_empty() && self.enums[index].values.is_empty() => {
+                    self.enums[index].values = values;
+                }
+                _ => {
+                    let key = format!("enums.{name}");
+                    problems.push(at(
+                        self.place(&key),
+                        line,
+                        &format!("{key}.like"),
+                        "names no enum with values, or has values beside it",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn add_shared(&mut self, path: &str, file: File, problems: &mut Vec<Problem>) -> File {
+        macro_rules! merge {
+            ($($section:ident),*) => {$(
+                for (name, item) in file.$section {
+                    let key = format!("{}.{name}", stringify!($section));
+                    if let Some(first) = self.places.get(&key) {
+                        problems.push(at(path, item.line, &key, &format!("stands in {first} already")));
+                        continue;
+                    }
+                    self.places.insert(key, path.to_owned());
+                    self.$section.insert(name, item);
+                }
+            )*};
+        }
+        merge!(common, context, limits, findings, enums, flags, types, guards, actions, messages);
+        File {
+            dialect: file.dialect,
+            banner: file.banner,
+            envelope: file.envelope,
+            tags: file.tags,
+            states: file.states,
+            ..File::default()
+        }
+    }
+
+    fn add_dialects(&mut self, mut folders: IndexMap<String, Vec<Source>>, problems: &mut Vec<Problem>) {
+        while !folders.is_empty() {
+            // a parent comes before its children
+            let ready = folders.iter().position(|(_, sources)| {
+                let info = sources.iter().find_map(|s| s.file.dialect.as_ref());
+                info.is_some_and(|d| d.extends.as_ref().is_none_or(|parent| self.dialects.contains_key(parent)))
+            });
+            let Some(index) = ready else {
+                for sources in folders.values() {
+                    problems.push(at(
+                        &sources[0].path,
+                        0,
+                        "dialect.extends",
+                        "names no dialect, or one that comes back to this",
+                    ));
+                }
+                return;
+            };
+            if let Some((_, sources)) = folders.shift_remove_index(index) {
+                self.add_dialect(sources, problems);
+            }
+        }
+    }
+
+    fn add_dialect(&mut self, sources: Vec<Source>, problems: &mut Vec<Problem>) {
+        let mut info: Option<Dialect> = None;
+        let (mut banner, mut envelope) = (None, None);
+        let (mut types, mut tags): (Named<Struct>, Named<Tag>) = Default::default();
+        let mut states: IndexMap<Role, Named<State>> = IndexMap::new();
+        for Source { path, mut file } in sources {
+            let scope = parent(&path).to_owned();
+            let mut place = |section: &str, name: &str, line: u64, twice: bool| {
+                let key = format!("{scope}.{section}.{name}");
+                if twice {
+                    problems.push(at(&path, line, &format!("{section}.{name}"), "stands in this dialect already"));
+                }
+                self.places.insert(key, path.clone());
+            };
+            for (name, item) in std::mem::take(&mut file.types) {
+                place("types", &name, item.line, types.contains_key(&name));
+                types.insert(name, item);
+            }
+            for (name, item) in std::mem::take(&mut file.tags) {
+                place("tags", &name, item.line, tags.contains_key(&name));
+                tags.insert(name, item);
+            }
+            for (role, named) in std::mem::take(&mut file.states) {
+                for (name, item) in named {
+                    let known = states.entry(role).or_default();
+                    place("states", &format!("{role}.{name}"), item.line, known.contains_key(&name));
+                    known.insert(name, item);
+                }
+            }
+            if let Some(found) = file.banner.take() {
+                place("", "banner", found.line, banner.is_some());
+                banner = Some(found);
+            }
+            if let Some(found) = file.envelope.take() {
+                place("", "envelope", found.line, envelope.is_some());
+                envelope = Some(found);
+            }
+            if let Some(found) = file.dialect.take() {
+                place("", "dialect", found.line, info.is_some());
+                info = Some((*found).clone());
+            }
+            self.add_shared(&path, file, problems);
+        }
+        let Some(info) = info else { return };
+        let own_tags: IndexSet<String> = tags.keys().cloned().collect();
+        let own_states = !states.is_empty();
+        if let Some(parent) = info.extends.as_ref().and_then(|p| self.dialects.get(p)) {
+            let mut all = parent.tags.clone();
+            all.extend(tags);
+            tags = all;
+            tags.sort_by(|_, a, _, b| a.number.cmp(&b.number));
+            let mut all = parent.states.clone();
+            for (role, own) in states {
+                all.entry(role).or_default().extend(own);
+            }
+            states = all;
+            banner = banner.or_else(|| parent.banner.clone());
+            envelope = envelope.or_else(|| parent.envelope.clone());
+        }
+        self.dialects.insert(
+            info.name.clone(),
+            DialectView { info, banner, envelope, types, tags, own_tags, states, own_states },
+        );
+    }
+
+    /// The chain of a dialect and its ancestors, youngest first.
+    pub fn ancestry<'a>(&'a self, dialect: &'a DialectView) -> impl Iterator<Item = &'a DialectView> {
+        std::iter::successors(Some(dialect), |d| d.info.extends.as_ref().and_then(|p| self.dialects.get(p)))
+    }
+
+    /// The structure that a name means in a dialect, or among the shared ones.
+    pub fn find_type<'a>(&'a self, dialect: Option<&'a DialectView>, name: &str) -> Option<&'a At<Struct>> {
+        let own = dialect.and_then(|d| self.ancestry(d).find_map(|d| d.types.get(name)));
+        own.or_else(|| self.types.get(name))
+    }
+
+    /// The file of an item, by section and name; for an item of a dialect with its folder in front.
+    pub fn place(&self, key: &str) -> &str {
+        self.places.get(key).map_or("", String::as_str)
+    }
+
+    /// The folder of a dialect.
+    pub fn folder_of(&self, dialect: &DialectView) -> String {
+        let keys = self.places.iter().filter(|(k, _)| k.ends_with("..dialect"));
+        let mut folders = keys.map(|(_, path)| parent(path).to_owned());
+        folders.find(|folder| folder.rsplit('/').next() == Some(&dialect.info.name)).unwrap_or_default()
+    }
+
+    /// The value of a bound.
+    pub fn bound(&self, bound: &Bound) -> Option<u64> {
+        match bound {
+            Bound::Number(n) => Some(*n),
+            Bound::Limit(name) => self.limits.get(name).map(|l| l.max),
+        }
+    }
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+pub(crate) fn at(path: &str, line: u64, key: &str, what: &str) -> Problem {
+    Problem { path: path.to_owned(), line, key: key.to_owned(), what: what.to_owned() }
+}

@@ -1,0 +1,48 @@
+//! What comes out of connections: data, gaps, ends.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+
+/// Which way data goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Direction {
+    /// From who opened the connection, or sent its first packet in the capture.
+    ToServer,
+    /// The other way.
+    ToClient,
+}
+
+/// What comes out of one direction of a connection, piece after piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chunk<'a> {
+    /// The connection, as in Wireshark's `tcp.stream`.
+    pub(crate) stream: u32,
+    /// Which way it goes.
+    pub(crate) direction: Direction,
+    /// Who sent it.
+    pub(crate) src: SocketAddr,
+    /// To whom.
+    pub(crate) dst: SocketAddr,
+    /// The packet that made it deliverable; it may not be the one that carried it.
+    pub(crate) packet: u32,
+    /// The time of that packet.
+    pub(crate) time: Duration,
+    /// What it is.
+    pub(crate) kind: Kind<'a>,
+}
+
+/// What a [`Chunk`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind<'a> {
+    /// The next bytes.
+    Data(&'a [u8]),
+    /// So many bytes are not in the capture.
+    Gap(u64),
+    /// Nothing more will come: the sender has finished, or the capture.
+    Closed,
+}
+
+/// Takes chunks. Its error ends the call that led to it; the reassembler is of no use then.
+pub(crate) type Sink<'a> = dyn FnMut(Chunk<'_>) -> Result<()> + 'a;

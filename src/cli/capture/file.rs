@@ -1,0 +1,313 @@
+//! Opens a capture file of either format and reads it packet by packet.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context as _, Error, Result, anyhow, bail};
+
+use super::buffer::Buffer;
+use super::packet::{Block, Packet, Place};
+use super::pcap::{self, Pcap};
+use super::pcapng::{self, PcapNg};
+
+/// The largest block that is read.
+const LARGEST_BLOCK: usize = 64 << 20;
+
+/// A pcap or pcapng file that is being read.
+pub(crate) struct CaptureFile {
+    buffer: Buffer<Box<dyn Read + Send>>,
+    format: Format,
+    /// The length of the block that was handed out last.
+    lent: usize,
+    number: u32,
+    len: u64,
+    failed: bool,
+}
+
+enum Format {
+    Pcap(Pcap),
+    PcapNg(PcapNg),
+}
+
+impl CaptureFile {
+    /// Opens a file and looks which format it has.
+    pub(crate) fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let open = || {
+            let file = File::open(path).context("can't be opened")?;
+            let len = file.metadata().map_or(0, |m| m.len());
+            Self::new(Box::new(file), len)
+        };
+        open().map_err(|e| anyhow!("{}: {e:#}", path.display()))
+    }
+
+    fn new(reader: Box<dyn Read + Send>, len: u64) -> Result<Self> {
+        let mut buffer = Buffer::new(reader);
+        buffer.fill(pcap::HEADER_LEN).context("can't be read")?;
+        let format = match buffer.data() {
+            [] => bail!("is empty"),
+            [0x0a, 0x0d, 0x0d, 0x0a, ..] => Format::PcapNg(PcapNg::default()),
+            other => match Pcap::new(other) {
+                Some(pcap) => {
+                    buffer.consume(pcap::HEADER_LEN);
+                    Format::Pcap(pcap)
+                }
+                None => match compression(other) {
+                    Some((name, tool)) => bail!("is compressed with {name}: unpack it first, with `{tool}`"),
+                    None => bail!("is not a pcap or pcapng file"),
+                },
+            },
+        };
+        Ok(Self { buffer, format, lent: 0, number: 0, len, failed: false })
+    }
+
+    /// The next packet, or `None` at the end.
+    ///
+    /// An error ends the file: what came before stays good, and the next call gives `None`. So report it after the
+    /// output that the packets so far have led to.
+    pub(crate) fn next_packet(&mut self) -> Result<Option<Packet<'_>>> {
+        if self.failed {
+            return Ok(None);
+        }
+        let place = self.find_packet().inspect_err(|_| self.failed = true)?;
+        Ok(place.map(|Place { time, link, data, original_len }| {
+            let data = self.buffer.data().get(data).unwrap_or_default();
+            Packet { number: self.number, time, link, data, original_len }
+        }))
+    }
+
+    /// How many bytes of the file lie behind.
+    pub(crate) fn position(&self) -> u64 {
+        self.buffer.position() + self.lent as u64
+    }
+
+    /// The size of the file, as it was when it was opened; zero for a pipe.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Goes forward to the next packet, which then lies at the start of the buffer.
+    fn find_packet(&mut self) -> Result<Option<Place>> {
+        loop {
+            self.buffer.consume(std::mem::take(&mut self.lent));
+            let head_len = match &self.format {
+                Format::Pcap(pcap) => pcap.head_len(),
+                Format::PcapNg(_) => pcapng::HEAD_LEN,
+            };
+            if !self.fill(head_len)? {
+                if self.buffer.data().is_empty() {
+                    return Ok(None);
+                }
+                return Err(self.cut_short());
+            }
+            let place = self.buffer.position();
+            let damaged = |e: Error| anyhow!("the file is damaged at byte {place}: {e:#}");
+            let len = match &mut self.format {
+                Format::Pcap(pcap) => pcap.block_len(self.buffer.data()),
+                Format::PcapNg(section) => section.block_len(self.buffer.data()),
+            };
+            let len = len.map_err(damaged)?;
+            if len > LARGEST_BLOCK {
+                bail!(
+                    "the block at byte {place} says it has {len} bytes, more than {} MiB: the file is damaged there",
+                    LARGEST_BLOCK >> 20
+                );
+            }
+            if !self.fill(len)? {
+                return Err(self.cut_short());
+            }
+            let bytes = self.buffer.data().get(..len).unwrap_or_default();
+            let block = match &mut self.format {
+                Format::Pcap(pcap) => pcap.block(bytes),
+                Format::PcapNg(section) => section.block(bytes),
+            };
+            let block = block.map_err(damaged)?;
+            self.lent = len;
+            match block {
+                Block::Packet(packet) => {
+                    self.number = self.number.saturating_add(1);
+                    return Ok(Some(packet));
+                }
+                Block::Numbered => self.number = self.number.saturating_add(1),
+                Block::Other => {}
+            }
+        }
+    }
+
+    fn fill(&mut self, len: usize) -> Result<bool> {
+        self.buffer.fill(len).map_err(|e| anyhow!("the file can't be read after packet {}: {e}", self.number))
+    }
+
+    fn cut_short(&self) -> Error {
+        let whole = match self.number {
+            0 => "it holds no whole packet".to_owned(),
+            n => format!("packet {n} is the last whole one"),
+        };
+        anyhow!("the file appears to have been cut short in the middle of a packet: {whole}")
+    }
+}
+
+/// What a file is compressed with, and what unpacks it.
+fn compression(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    const KNOWN: [(&[u8], &str, &str); 5] = [
+        (&[0x1f, 0x8b], "gzip", "gunzip"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "unzstd"),
+        (&[0xfd, b'7', b'z', b'X', b'Z'], "xz", "unxz"),
+        (&[0x04, 0x22, 0x4d, 0x18], "lz4", "unlz4"),
+        (b"BZh", "bzip2", "bunzip2"),
+    ];
+    KNOWN.iter().find(|(magic, ..)| start.starts_with(magic)).map(|(_, name, tool)| (*name, *tool))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::time::Duration;
+
+    use pcap_parser::Linktype;
+
+    use super::super::testing::Order;
+    use super::*;
+
+    type Row = (u32, Duration, i32, Vec<u8>, usize);
+
+    fn open(bytes: &[u8]) -> Result<CaptureFile> {
+        CaptureFile::new(Box::new(Cursor::new(bytes.to_vec())), bytes.len() as u64)
+    }
+
+    fn read(bytes: &[u8]) -> (Vec<Row>, Option<String>) {
+        let mut file = open(bytes).expect("open");
+        let mut rows = Vec::new();
+        loop {
+            match file.next_packet() {
+                Ok(Some(p)) => rows.push((p.number, p.time, p.link.0, p.data.to_vec(), p.original_len)),
+                Ok(None) => break,
+                Err(e) => {
+                    assert!(file.next_packet().expect("the end").is_none());
+                    return (rows, Some(format!("{e}")));
+                }
+            }
+        }
+        assert_eq!((file.position(), file.len()), (bytes.len() as u64, bytes.len() as u64));
+        (rows, None)
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        open(bytes).map(|_| ()).expect_err("not a capture").to_string()
+    }
+
+    #[test]
+    fn pcap_in_both_orders_and_all_resolutions() {
+        for big in [false, true] {
+            let order = Order { big };
+            for (magic, time) in [(0xa1b2_c3d4, Duration::from_micros(1_000_007)), (0xa1b2_3c4d, Duration::new(1, 7))] {
+                // the link type's upper bits tell of a frame check sequence
+                let file = [order.pcap(magic, 0x4400_0001), order.pcap_packet((1, 7), 9, b"abc")].concat();
+                assert_eq!(read(&file), (vec![(1, time, Linktype::ETHERNET.0, b"abc".to_vec(), 9)], None), "{order:?}");
+            }
+        }
+        let order = Order { big: false };
+        let mut packet = order.pcap_packet((1, 7), 3, b"abc");
+        packet.splice(16..16, [0; 8]);
+        let (rows, end) = read(&[order.pcap(0xa1b2_cd34, 101), packet].concat());
+        assert_eq!((rows[0].3.as_slice(), end), (&b"abc"[..], None));
+    }
+
+    #[test]
+    fn the_position_is_behind_the_packet() {
+        let order = Order { big: false };
+        let bytes = [order.pcap(0xa1b2_c3d4, 1), order.pcap_packet((0, 0), 4, b"abcd"), vec![0; 3]].concat();
+        let mut file = open(&bytes).expect("open");
+        assert_eq!((file.position(), file.len()), (24, 47));
+        assert!(file.next_packet().expect("a packet").is_some());
+        assert_eq!(file.position(), 44);
+    }
+
+    #[test]
+    fn pcapng_sections_have_their_own_order_and_interfaces() {
+        let mut file = Vec::new();
+        for (big, link) in [(false, 1), (true, 113)] {
+            let order = Order { big };
+            file.extend([order.section(), order.interface(link, 2, 6), order.interface(101, 0, 9)].concat());
+            file.extend([order.packet(1, 1_500_000_000, 50, b"abcde"), order.packet(0, 1_500_000, 3, b"xyz")].concat());
+            file.extend(order.block(5, &[0; 12]));
+            file.extend(order.block(3, &[order.u32(9), b"ab\0\0".to_vec()].concat()));
+            let old = [order.u16(1), order.u16(0), order.u32(0), order.u32(7), order.u32(2), order.u32(4)].concat();
+            file.extend(order.block(2, &[old, b"cd".to_vec()].concat()));
+        }
+        let (rows, end) = read(&file);
+        assert_eq!(end, None);
+        assert_eq!(rows.len(), 8);
+        let time = Duration::from_millis(11_500);
+        for (half, link) in [(0, 1), (4, 113)] {
+            let n = half as u32;
+            assert_eq!(rows[half], (n + 1, time, 101, b"abcde".to_vec(), 50));
+            assert_eq!(rows[half + 1], (n + 2, time, link, b"xyz".to_vec(), 3));
+            assert_eq!(rows[half + 2], (n + 3, Duration::ZERO, link, b"ab".to_vec(), 9));
+            assert_eq!(rows[half + 3], (n + 4, Duration::new(10, 7), 101, b"cd".to_vec(), 4));
+        }
+    }
+
+    #[test]
+    fn what_wireshark_numbers_is_numbered() {
+        let order = Order { big: true };
+        let mut file = [order.section(), order.interface(1, 0, 6)].concat();
+        for kind in [9, 0x0bad, 0x4000_0bad, 0x204, 5, 77] {
+            file.extend(order.block(kind, &[0; 8]));
+        }
+        file.extend(order.packet(0, 0, 0, b""));
+        assert_eq!(read(&file).0, [(5, Duration::from_secs(10), 1, Vec::new(), 0)]);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_gives_what_is_whole_and_says_so() {
+        let order = Order { big: false };
+        let ng = [order.section(), order.interface(1, 0, 6)].concat();
+        for (head, packet, first) in [
+            (order.pcap(0xa1b2_c3d4, 1), order.pcap_packet((0, 0), 5, b"abcde"), 24),
+            (ng, order.packet(0, 0, 5, b"abcde"), 12),
+        ] {
+            let whole = [head.clone(), packet.clone(), packet.clone()].concat();
+            for len in first..whole.len() {
+                let (rows, end) = read(&whole[..len]);
+                assert_eq!(rows.len(), len.saturating_sub(head.len()) / packet.len(), "{len}");
+                let between = [head.len(), head.len() + packet.len(), 28].contains(&len);
+                match end {
+                    Some(end) => assert!(end.contains("cut short in the middle of a packet"), "{end}"),
+                    None => assert!(between, "{len}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_that_lie_are_refused() {
+        let order = Order { big: false };
+        let mut packet = order.pcap_packet((0, 0), 5, b"abcde");
+        packet[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+        let (_, end) = read(&[order.pcap(0xa1b2_c3d4, 1), packet].concat());
+        assert!(end.is_some_and(|e| e.contains("more than 64 MiB")));
+
+        let (_, end) = read(&[order.section(), order.packet(3, 0, 5, b"abcde")].concat());
+        assert!(end.is_some_and(|e| e.contains("names interface 3")));
+
+        let mut packet = order.packet(0, 0, 5, b"abcde");
+        packet[20..24].copy_from_slice(&500u32.to_le_bytes());
+        let (_, end) = read(&[order.section(), order.interface(1, 0, 6), packet].concat());
+        assert!(end.is_some_and(|e| e.contains("damaged at byte 72")));
+
+        let (_, end) = read(&[order.section(), order.block(6, b""), vec![0; 12]].concat());
+        assert!(end.is_some_and(|e| e.contains("damaged at byte 28")));
+    }
+
+    #[test]
+    fn other_files_are_refused_with_advice() {
+        assert_eq!(refused(b""), "is empty");
+        assert_eq!(refused(b"#!/bin/sh\necho this is no capture"), "is not a pcap or pcapng file");
+        assert_eq!(refused(b"\xd4\xc3\xb2\xa1"), "is not a pcap or pcapng file");
+        assert_eq!(refused(b"\x1f\x8b\x08"), "is compressed with gzip: unpack it first, with `gunzip`");
+        let missing = CaptureFile::open("/no/such.pcap").map(|_| ()).expect_err("no file").to_string();
+        assert!(missing.starts_with("/no/such.pcap: can't be opened: "), "{missing}");
+    }
+}

@@ -1,0 +1,23 @@
+//! Capture files: packets out of pcap and pcapng, TCP connections out of packets.
+//!
+//! [`CaptureFile`] reads packets one by one, [`Segment`] finds the TCP segment in a packet, and [`Reassembler`] puts
+//! segments in order. All three stream: what they keep in memory is bounded, whatever the file says.
+
+mod buffer;
+mod chunk;
+mod file;
+mod flow;
+mod held;
+mod packet;
+mod pcap;
+mod pcapng;
+mod reassembler;
+mod segment;
+mod stream;
+#[cfg(test)]
+mod testing;
+
+pub(crate) use chunk::{Chunk, Direction, Kind};
+pub(crate) use file::CaptureFile;
+pub(crate) use reassembler::{Limits, Reassembler};
+pub(crate) use segment::{Segment, Skipped};

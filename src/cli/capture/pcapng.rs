@@ -1,0 +1,161 @@
+//! Blocks of pcapng files: sections, interfaces, packets.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use pcap_parser::traits::PcapNGPacketBlock as _;
+use pcap_parser::{Block as Ng, InterfaceDescriptionBlock, Linktype, OptionCode, parse_block_be, parse_block_le};
+
+use super::packet::{Block, Place};
+
+/// How many bytes tell the length of a block.
+pub(super) const HEAD_LEN: usize = 12;
+
+const SECTION: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+const OLD_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+const JOURNAL: u32 = 9;
+const SYSDIG_EVENT: [u32; 3] = [0x204, 0x216, 0x221];
+const CUSTOM: u32 = 0x0bad;
+const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+
+/// What the section that is being read has said so far.
+#[derive(Default)]
+pub(super) struct PcapNg {
+    big_endian: bool,
+    interfaces: Vec<Interface>,
+}
+
+impl PcapNg {
+    /// The length of the block that begins with `head`. A section's head sets the byte order for what follows.
+    pub(super) fn block_len(&mut self, head: &[u8]) -> Result<usize> {
+        if self.u32(head, 0) == Some(SECTION) {
+            self.big_endian = match head.get(8..12) {
+                Some([0x1a, 0x2b, 0x3c, 0x4d]) => true,
+                Some([0x4d, 0x3c, 0x2b, 0x1a]) => false,
+                _ => bail!("a section has no byte order"),
+            };
+        }
+        let len = self.u32(head, 4).context("its head is too short")? as usize;
+        ensure!(len >= HEAD_LEN, "its length can't be {len}");
+        Ok(len)
+    }
+
+    /// Takes a block apart.
+    pub(super) fn block(&mut self, block: &[u8]) -> Result<Block> {
+        match self.u32(block, 0) {
+            Some(SECTION | INTERFACE | SIMPLE_PACKET | ENHANCED_PACKET) => {}
+            Some(OLD_PACKET) => return self.old_packet(block),
+            Some(JOURNAL | CUSTOM | CUSTOM_NOT_COPIED) => return Ok(Block::Numbered),
+            Some(kind) if SYSDIG_EVENT.contains(&kind) => return Ok(Block::Numbered),
+            _ => return Ok(Block::Other),
+        }
+        let parsed = if self.big_endian { parse_block_be(block) } else { parse_block_le(block) };
+        let Ok((_, parsed)) = parsed else { bail!("the block can't be parsed") };
+        match parsed {
+            Ng::SectionHeader(section) => {
+                ensure!(section.major_version == 1, "pcapng version {} is not known", section.major_version);
+                self.interfaces.clear();
+            }
+            Ng::InterfaceDescription(interface) => self.interfaces.push(Interface::new(&interface, self.big_endian)),
+            Ng::EnhancedPacket(packet) => {
+                let ticks = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
+                return self.packet(packet.if_id, Some(ticks), 28, packet.packet_data().len(), packet.origlen);
+            }
+            Ng::SimplePacket(packet) => {
+                let limit = self.interfaces.first().map_or(usize::MAX, |i| i.snaplen);
+                return self.packet(0, None, 12, packet.packet_data().len().min(limit), packet.origlen);
+            }
+            _ => {}
+        }
+        Ok(Block::Other)
+    }
+
+    /// The packet block before there were enhanced ones; pcap-parser doesn't know it.
+    fn old_packet(&self, block: &[u8]) -> Result<Block> {
+        let word = |at| self.u32(block, at).context("the packet can't be parsed");
+        let interface = if self.big_endian { word(8)? >> 16 } else { word(8)? & 0xffff };
+        let ticks = u64::from(word(12)?) << 32 | u64::from(word(16)?);
+        let (captured, original_len) = (word(20)? as usize, word(24)?);
+        ensure!(captured.saturating_add(28 + 4) <= block.len(), "the packet is longer than its block");
+        self.packet(interface, Some(ticks), 28, captured, original_len)
+    }
+
+    fn packet(&self, id: u32, ticks: Option<u64>, start: usize, len: usize, original_len: u32) -> Result<Block> {
+        let Some(interface) = self.interfaces.get(id as usize) else {
+            bail!("a packet names interface {id}, but the file describes {} so far", self.interfaces.len());
+        };
+        Ok(Block::Packet(Place {
+            time: ticks.map_or(Duration::ZERO, |ticks| interface.time(ticks)),
+            link: interface.link,
+            data: start..start + len,
+            original_len: original_len as usize,
+        }))
+    }
+
+    fn u32(&self, bytes: &[u8], at: usize) -> Option<u32> {
+        let bytes = *bytes.get(at..)?.first_chunk()?;
+        Some(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    }
+}
+
+struct Interface {
+    link: Linktype,
+    snaplen: usize,
+    /// Ticks of its clock in a second; none if they can't be counted.
+    ticks: Option<u128>,
+    /// Seconds to add to every time.
+    offset: i64,
+}
+
+impl Interface {
+    // pcap-parser's own sums know no binary resolution, and read the offset in one byte order only
+    fn new(block: &InterfaceDescriptionBlock<'_>, big_endian: bool) -> Self {
+        let option = |code| block.options.iter().find(|o| o.code == code).and_then(|o| o.as_bytes().ok());
+        let resolution = option(OptionCode::IfTsresol).and_then(|o| o.first()).copied().unwrap_or(6);
+        let offset = option(OptionCode::IfTsoffset)
+            .and_then(|o| o.first_chunk())
+            .map_or(0, |o| if big_endian { i64::from_be_bytes(*o) } else { i64::from_le_bytes(*o) });
+        let (base, exponent) = if resolution & 0x80 == 0 { (10u128, resolution) } else { (2, resolution & 0x7f) };
+        Self {
+            link: block.linktype,
+            snaplen: if block.snaplen == 0 { usize::MAX } else { block.snaplen as usize },
+            ticks: base.checked_pow(exponent.into()),
+            offset,
+        }
+    }
+
+    fn time(&self, ticks: u64) -> Duration {
+        let (seconds, nanos) = self.ticks.map_or((0, 0), |unit| {
+            let ticks = u128::from(ticks);
+            // below 2^64 and below 10^9: unit is 1 or more
+            ((ticks / unit) as u64, (ticks % unit * 1_000_000_000 / unit) as u32)
+        });
+        Duration::new(seconds.saturating_add_signed(self.offset), nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(resolution: u8, offset: i64, ticks: u64) -> Duration {
+        let base: u128 = if resolution & 0x80 == 0 { 10 } else { 2 };
+        let ticks_ = base.checked_pow((resolution & 0x7f).into());
+        Interface { link: Linktype::RAW, snaplen: 0, ticks: ticks_, offset }.time(ticks)
+    }
+
+    #[test]
+    fn every_resolution_is_a_time() {
+        assert_eq!(at(6, 0, 1_500_000), Duration::from_millis(1500));
+        assert_eq!(at(9, 10, 1_500_000_000), Duration::from_millis(11_500));
+        assert_eq!(at(0, -2, 5), Duration::from_secs(3));
+        assert_eq!(at(0x80 | 10, 0, 1536), Duration::from_millis(1500));
+        assert_eq!(at(0x80 | 127, 0, u64::MAX), Duration::ZERO);
+        assert_eq!(at(127, 7, 5), Duration::from_secs(7));
+        assert_eq!(at(0, i64::MIN, 5), Duration::ZERO);
+        assert_eq!(at(0, i64::MAX, u64::MAX), Duration::from_secs(u64::MAX));
+    }
+}

@@ -1,0 +1,165 @@
+//! A whole frame in crc mode, taken apart and checked.
+
+use super::head::{EPILOGUE_LEN, SEGMENT_CRC_LEN};
+use super::{Head, PREAMBLE_LEN, Revision, SEGMENT_SEED, crc32c};
+use crate::wire::{Composite, Error, Reader, Segments, Trace};
+use crate::{Context, field, v2_0, v2_1};
+
+/// A frame taken apart. Nothing is copied.
+#[derive(Clone, Debug)]
+pub struct Opened<'a> {
+    /// The segments, with their places in the frame.
+    pub segments: Segments<'a>,
+    /// The first CRC that doesn't match.
+    pub bad_crc: Option<BadCrc>,
+    /// How the frame ended.
+    pub late: Late,
+}
+
+/// A CRC that doesn't match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadCrc {
+    /// The segment.
+    pub segment: usize,
+    /// Where the CRC stands in the frame.
+    pub at: usize,
+    /// What the bytes give.
+    pub computed: u32,
+    /// What stands there.
+    pub found: u32,
+}
+
+/// How a frame ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// It is whole.
+    Complete,
+    /// The sender gave it up.
+    Aborted,
+    /// Neither: a protocol error.
+    Bad(u8),
+}
+
+/// Whether CRCs of segments are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// They are.
+    Crc,
+    /// They aren't.
+    Nothing,
+}
+
+/// Takes a frame apart. `frame` holds it whole ([`Head::frame_len`]); of one that was cut short the segments are what
+/// there is of them, and nothing is checked.
+pub fn open<'a>(head: &Head, revision: Revision, frame: &'a [u8], check: Check) -> Opened<'a> {
+    let mut at = PREAMBLE_LEN;
+    let mut parts = [(0, &frame[..0]); 4];
+    let mut crc_places = [None; 4];
+    for (index, part) in parts.iter_mut().enumerate() {
+        let length = head.lengths[index] as usize;
+        *part = (at.min(frame.len()), part_of(frame, at, length));
+        at += length;
+        if index == 0 && revision == Revision::V2_1 && length > 0 {
+            crc_places[0] = Some(at);
+            at += SEGMENT_CRC_LEN;
+        }
+    }
+    let segments = Segments::new(parts);
+    let mut late = Late::Complete;
+    if frame.len() < head.frame_len(revision) {
+        return Opened { segments, bad_crc: None, late };
+    }
+    let several = usize::from(head.num_segments);
+    match revision {
+        Revision::V2_0 => {
+            if v2_0::LateFlags(frame[at]).contains(v2_0::LateFlags::ABORTED) {
+                late = Late::Aborted;
+            }
+            for (index, place) in crc_places.iter_mut().enumerate().take(several) {
+                *place = Some(at + 1 + 4 * index);
+            }
+        }
+        Revision::V2_1 if several > 1 => {
+            // the upper four bits are reserved
+            late = match v2_1::LateStatus(frame[at] & 0x0f) {
+                v2_1::LateStatus::COMPLETE => Late::Complete,
+                v2_1::LateStatus::ABORTED => Late::Aborted,
+                _ => Late::Bad(frame[at]),
+            };
+            for (index, place) in crc_places.iter_mut().enumerate().take(several).skip(1) {
+                *place = Some(at + 1 + 4 * (index - 1));
+            }
+        }
+        Revision::V2_1 => {}
+    }
+    let bad_crc = if check == Check::Crc { first_bad(frame, &segments, &crc_places) } else { None };
+    Opened { segments, bad_crc, late }
+}
+
+fn part_of(frame: &[u8], at: usize, length: usize) -> &[u8] {
+    let end = (at + length).min(frame.len());
+    &frame[at.min(end)..end]
+}
+
+fn first_bad(frame: &[u8], segments: &Segments<'_>, places: &[Option<usize>; 4]) -> Option<BadCrc> {
+    places.iter().enumerate().find_map(|(segment, place)| {
+        let at = (*place)?;
+        let found = u32::from_le_bytes(*frame[at..].first_chunk()?);
+        // who runs with ms_crc_data off sends 0, and that is nowhere announced
+        if found == 0 {
+            return None;
+        }
+        let computed = crc32c(SEGMENT_SEED, segments.bytes(segment));
+        (computed != found).then_some(BadCrc { segment, at, computed, found })
+    })
+}
+
+/// Tells a trace the blocks around the segments; `payload` is called where the segments are to be told.
+pub fn trace_envelope<T: Trace>(
+    head: &Head,
+    revision: Revision,
+    frame: &[u8],
+    context: &Context,
+    trace: &mut T,
+    payload: impl FnOnce(&mut T),
+) -> Result<(), Error> {
+    let mut reader = Reader::new(frame);
+    let _: v2_0::Preamble = reader.composite(trace, field::COMMON_PREAMBLE, context)?;
+    payload(trace);
+    let mut at = PREAMBLE_LEN + head.lengths[0] as usize;
+    if revision == Revision::V2_1 && head.lengths[0] > 0 {
+        block::<v2_1::SegmentCrc, T>(frame, at, SEGMENT_CRC_LEN, context, trace)?;
+        at += SEGMENT_CRC_LEN;
+    }
+    at += head.lengths[1..].iter().map(|&n| n as usize).sum::<usize>();
+    match revision {
+        Revision::V2_0 => boxed::<v2_0::Epilogue, T>(frame, at, EPILOGUE_LEN[0], context, trace),
+        Revision::V2_1 if head.num_segments > 1 => {
+            boxed::<v2_1::Epilogue, T>(frame, at, EPILOGUE_LEN[1], context, trace)
+        }
+        Revision::V2_1 => Ok(()),
+    }
+}
+
+/// A block whose fields stand by themselves.
+fn block<'a, B: Composite<'a, Context>, T: Trace>(
+    frame: &'a [u8],
+    at: usize,
+    length: usize,
+    context: &Context,
+    trace: &mut T,
+) -> Result<(), Error> {
+    B::decode(&mut Reader::at(part_of(frame, at, length), at.min(frame.len())), context, trace).map(drop)
+}
+
+/// A block in a field of its own.
+fn boxed<'a, B: Composite<'a, Context>, T: Trace>(
+    frame: &'a [u8],
+    at: usize,
+    length: usize,
+    context: &Context,
+    trace: &mut T,
+) -> Result<(), Error> {
+    let mut reader = Reader::at(part_of(frame, at, length), at.min(frame.len()));
+    reader.composite::<B, _, _>(trace, field::COMMON_EPILOGUE, context).map(drop)
+}

@@ -1,0 +1,356 @@
+//! Whether a frame may be sent at this point.
+//!
+//! A capture doesn't show what a sender had read when it sent a frame: of what the other side sent before in the
+//! capture it may have read any part. So each side is a set of possibilities, each a state of the spec's table and
+//! how much of the other side's frames brought it there. A frame is illegal if no possibility allows it. Which side
+//! is the client is another unknown: both answers are tried until one is ruled out.
+
+use std::collections::VecDeque;
+
+use super::unit::Direction;
+use crate::wire::State;
+use crate::{Guard, v2_1};
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The side that connected.
+    Client,
+    /// The side that accepted.
+    Server,
+}
+
+impl Role {
+    /// The name, as filters use it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Client => "client",
+            Role::Server => "server",
+        }
+    }
+
+    fn states(self) -> &'static [State<Guard>] {
+        match self {
+            Role::Client => v2_1::CLIENT_STATES,
+            Role::Server => v2_1::SERVER_STATES,
+        }
+    }
+}
+
+/// The number that stands for the banner where tags stand.
+const BANNER: u8 = 0;
+/// How many frames of one side may wait for the other to have read them. Handshakes have fewer.
+const MOST_UNREAD: usize = 64;
+/// How many possibilities are kept for a side. Handshakes have one or two.
+const MOST_POSSIBILITIES: usize = 64;
+
+/// Where one end can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Possibility {
+    state: u8,
+    /// What its last move still has to send.
+    owed: &'static [u8],
+    /// How many of the waiting frames of the other side it has read.
+    read: usize,
+}
+
+/// One end.
+#[derive(Clone, Debug)]
+struct End {
+    role: Role,
+    possible: Vec<Possibility>,
+    /// What the other side sent and not every possibility has read.
+    waiting: VecDeque<u8>,
+}
+
+/// Both ends, with one answer to which of them is the client.
+#[derive(Clone, Debug)]
+struct Hypothesis {
+    ends: [End; 2],
+}
+
+/// What is known about the order of a connection's frames.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    hypotheses: Vec<Hypothesis>,
+    compression: Option<bool>,
+}
+
+impl Order {
+    pub(super) fn new(client: Option<Direction>) -> Self {
+        let hypotheses = [Direction::Forward, Direction::Backward]
+            .into_iter()
+            .filter(|direction| client.is_none_or(|known| known == *direction))
+            .map(|direction| Hypothesis {
+                ends: [Direction::Forward, Direction::Backward]
+                    .map(|end| End::new(if end == direction { Role::Client } else { Role::Server })),
+            })
+            .collect();
+        Order { hypotheses, compression: None }
+    }
+
+    /// The role of the side that sends in this direction, once it is certain.
+    pub(super) fn role(&self, direction: Direction) -> Option<Role> {
+        match self.hypotheses.as_slice() {
+            [only] => Some(only.ends[direction as usize].role),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_compression(&mut self, both: bool) {
+        self.compression = Some(both);
+    }
+
+    /// A banner was sent; that is always the first thing, and needs no state.
+    pub(super) fn banner(&mut self, direction: Direction) {
+        for hypothesis in &mut self.hypotheses {
+            hypothesis.ends[direction.other() as usize].arrives(BANNER);
+        }
+    }
+
+    /// A frame was sent. An error says why it must not have been.
+    pub(super) fn frame(&mut self, direction: Direction, tag: u8) -> Result<(), String> {
+        let compression = self.compression;
+        let legal: Vec<bool> =
+            self.hypotheses.iter_mut().map(|h| h.ends[direction as usize].sends(tag, compression)).collect();
+        if legal.contains(&true) {
+            let mut keep = legal.iter();
+            self.hypotheses.retain(|_| keep.next().copied().unwrap_or(true));
+            for hypothesis in &mut self.hypotheses {
+                hypothesis.ends[direction.other() as usize].arrives(tag);
+            }
+            return Ok(());
+        }
+        let why = self.hypotheses.iter().map(|h| h.ends[direction as usize].why_not(tag)).collect::<Vec<_>>();
+        for hypothesis in &mut self.hypotheses {
+            hypothesis.ends[direction as usize].recover(tag);
+            hypothesis.ends[direction.other() as usize].recover_receiver(tag);
+        }
+        Err(why.join("; or "))
+    }
+}
+
+impl End {
+    fn new(role: Role) -> Self {
+        End { role, possible: vec![Possibility { state: 0, owed: &[], read: 0 }], waiting: VecDeque::new() }
+    }
+
+    fn arrives(&mut self, tag: u8) {
+        self.waiting.push_back(tag);
+        self.settle();
+        if self.waiting.len() > MOST_UNREAD {
+            self.waiting.pop_front();
+            for possibility in &mut self.possible {
+                possibility.read = possibility.read.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Reads ahead where that changes nothing, and forgets what all possibilities have read.
+    fn settle(&mut self) {
+        let states = self.role.states();
+        for possibility in &mut self.possible {
+            while let Some(&tag) = self.waiting.get(possibility.read)
+                && possibility.owed.is_empty()
+                && let [only] = states[usize::from(possibility.state)].moves(tag)
+                && only.to == possibility.state
+                && only.sends.is_empty()
+            {
+                possibility.read += 1;
+            }
+        }
+        let all_read = self.possible.iter().map(|p| p.read).min().unwrap_or(0);
+        self.waiting.drain(..all_read);
+        self.possible.iter_mut().for_each(|p| p.read -= all_read);
+    }
+
+    /// Whether any possibility allows it to send this; those that don't are dropped.
+    fn sends(&mut self, tag: u8, compression: Option<bool>) -> bool {
+        let mut next = Vec::new();
+        let mut todo = self.possible.clone();
+        let mut seen = todo.clone();
+        let states = self.role.states();
+        while let Some(now) = todo.pop() {
+            if let Some((first, owed)) = now.owed.split_first() {
+                if *first == tag {
+                    keep(&mut next, Possibility { owed, ..now });
+                }
+                continue;
+            }
+            let state = &states[usize::from(now.state)];
+            if state.sends.contains(&tag) {
+                keep(&mut next, now);
+            }
+            let Some(&received) = self.waiting.get(now.read) else { continue };
+            for way in state.moves(received) {
+                if excluded(way.guard, compression) {
+                    continue;
+                }
+                let after = Possibility { state: way.to, owed: way.sends, read: now.read + 1 };
+                if !seen.contains(&after) && seen.len() < MOST_POSSIBILITIES * 4 {
+                    seen.push(after);
+                    todo.push(after);
+                }
+            }
+        }
+        if next.is_empty() {
+            return false;
+        }
+        next.truncate(MOST_POSSIBILITIES);
+        self.possible = next;
+        self.settle();
+        true
+    }
+
+    /// After an illegal frame: every state in which it would have been legal, so that what follows is judged by it.
+    fn recover(&mut self, tag: u8) {
+        let read = self.waiting.len();
+        let mut next = Vec::new();
+        for (index, state) in self.role.states().iter().enumerate() {
+            if state.sends.contains(&tag) {
+                keep(&mut next, Possibility { state: index as u8, owed: &[], read });
+            }
+            for way in state.on.iter().flat_map(|on| on.moves) {
+                if let Some(at) = way.sends.iter().position(|&sent| sent == tag) {
+                    keep(&mut next, Possibility { state: way.to, owed: &way.sends[at + 1..], read });
+                }
+            }
+        }
+        // a frame that this side never sends tells nothing of where it is
+        if !next.is_empty() {
+            next.extend(self.possible.iter().copied());
+            next.truncate(MOST_POSSIBILITIES);
+            self.possible = next;
+        }
+    }
+
+    /// After an illegal frame of the other side: where this one was if it expected that frame, or where it is if
+    /// it passes the frame over.
+    fn recover_receiver(&mut self, tag: u8) {
+        self.waiting.clear();
+        self.waiting.push_back(tag);
+        let expecting = self.role.states().iter().enumerate().filter(|(_, state)| !state.moves(tag).is_empty());
+        let mut next: Vec<_> =
+            expecting.map(|(index, _)| Possibility { state: index as u8, owed: &[], read: 0 }).collect();
+        for possibility in &self.possible {
+            keep(&mut next, Possibility { read: 1, ..*possibility });
+        }
+        next.truncate(MOST_POSSIBILITIES);
+        self.possible = next;
+        self.settle();
+    }
+
+    fn why_not(&self, tag: u8) -> String {
+        let states = self.role.states();
+        let mut names: Vec<&str> = self.possible.iter().map(|p| states[usize::from(p.state)].name).collect();
+        names.dedup();
+        let tag = v2_1::Tag(tag);
+        format!("{tag} from a {} in {}", self.role.name(), names.join(" or "))
+    }
+}
+
+fn keep(list: &mut Vec<Possibility>, possibility: Possibility) {
+    if !list.contains(&possibility) {
+        list.push(possibility);
+    }
+}
+
+/// Whether a guard is known not to hold.
+fn excluded(guard: Option<Guard>, compression: Option<bool>) -> bool {
+    match guard {
+        Some(Guard::Compression) => compression == Some(false),
+        Some(Guard::NoCompression | Guard::NoCompressionAndNew | Guard::NoCompressionAndOld) => {
+            compression == Some(true)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v2_1::Tag;
+
+    const C: Direction = Direction::Forward;
+    const S: Direction = Direction::Backward;
+
+    fn play(order: &mut Order, frames: &[(Direction, Tag)]) -> Vec<bool> {
+        frames.iter().map(|(direction, tag)| order.frame(*direction, tag.0).is_ok()).collect()
+    }
+
+    fn begun() -> Order {
+        let mut order = Order::new(None);
+        order.banner(C);
+        order.banner(S);
+        order.set_compression(false);
+        order
+    }
+
+    const HANDSHAKE: &[(Direction, Tag)] = &[
+        (C, Tag::HELLO),
+        (S, Tag::HELLO),
+        (C, Tag::AUTH_REQUEST),
+        (S, Tag::AUTH_REPLY_MORE),
+        (C, Tag::AUTH_REQUEST_MORE),
+        (S, Tag::AUTH_DONE),
+        (S, Tag::AUTH_SIGNATURE),
+        (C, Tag::AUTH_SIGNATURE),
+        (C, Tag::CLIENT_IDENT),
+        (S, Tag::SERVER_IDENT),
+        (C, Tag::MESSAGE),
+        (S, Tag::MESSAGE),
+    ];
+
+    #[test]
+    fn a_handshake_is_legal_in_any_capture_order() {
+        assert!(!play(&mut begun(), HANDSHAKE).contains(&false));
+        // the server's flights as early as its own rules allow
+        let mut order = begun();
+        let early = [(S, Tag::HELLO), (C, Tag::HELLO)];
+        assert!(!play(&mut order, &early).contains(&false));
+        assert!(!play(&mut order, &HANDSHAKE[2..]).contains(&false));
+        assert_eq!(order.role(C), Some(Role::Client));
+    }
+
+    #[test]
+    fn a_missing_frame_gives_one_finding() {
+        for left_out in 2..HANDSHAKE.len() - 2 {
+            let mut frames = HANDSHAKE.to_vec();
+            frames.remove(left_out);
+            let legal = play(&mut begun(), &frames);
+            let wrong = legal.iter().filter(|ok| !**ok).count();
+            // a missing request makes the reply illegal, and what the client says next too
+            assert!((1..=2).contains(&wrong), "without {:?}: {legal:?}", HANDSHAKE[left_out]);
+        }
+    }
+
+    #[test]
+    fn compression_only_if_both_announce_it() {
+        let mut frames = HANDSHAKE.to_vec();
+        frames.insert(8, (C, Tag::COMPRESSION_REQUEST));
+        frames.insert(9, (S, Tag::COMPRESSION_DONE));
+        let legal = play(&mut begun(), &frames);
+        assert!(!legal[8]);
+        let mut order = begun();
+        order.set_compression(true);
+        assert!(!play(&mut order, &frames).contains(&false));
+        let mut order = begun();
+        order.set_compression(true);
+        assert!(play(&mut order, HANDSHAKE).contains(&false), "the exchange is a must then");
+    }
+
+    #[test]
+    fn a_flood_stays_small() {
+        let mut order = begun();
+        play(&mut order, HANDSHAKE);
+        for _ in 0..10_000 {
+            assert!(order.frame(S, Tag::MESSAGE.0).is_ok());
+        }
+        for _ in 0..1_000 {
+            assert!(order.frame(S, Tag::HELLO.0).is_err());
+        }
+        for end in &order.hypotheses[0].ends {
+            assert!(end.waiting.len() <= MOST_UNREAD && end.possible.len() <= MOST_POSSIBILITIES);
+        }
+    }
+}

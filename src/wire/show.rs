@@ -1,0 +1,44 @@
+//! Texts for people: lists, optional values, flags.
+
+use std::fmt;
+
+use super::FlagsInfo;
+
+/// Items with commas between them, in brackets.
+pub struct Join<'a, T>(pub &'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Join<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (index, item) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            item.fmt(f)?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// A value, or nothing.
+pub struct Maybe<'a, T>(pub &'a Option<T>);
+
+impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |value| value.fmt(f))
+    }
+}
+
+/// The names of the flags that are set, and what is left as a number.
+pub fn show_flags(word: u64, info: &FlagsInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut separator = "";
+    for flag in info.set(word) {
+        write!(f, "{separator}{}", flag.name)?;
+        separator = "|";
+    }
+    match info.unknown(word) {
+        0 if separator.is_empty() => f.write_str("0"),
+        0 => Ok(()),
+        unknown => write!(f, "{separator}{unknown:#x}"),
+    }
+}

@@ -1,0 +1,126 @@
+//! The writer that generated code writes to.
+
+use super::{Error, ErrorKind, Field, Integer, Scalar};
+
+/// Bytes that grow.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    /// An empty one.
+    pub fn new() -> Self {
+        Writer::default()
+    }
+
+    /// What was written.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// What was written.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Appends bytes.
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends a plain value.
+    #[inline]
+    pub fn scalar<'a, S: Scalar<'a>>(&mut self, value: &S) {
+        value.write(self);
+    }
+
+    /// Appends bytes behind their length.
+    #[inline]
+    pub(super) fn prefixed<L: Integer>(&mut self, bytes: &[u8]) {
+        // a slice of 4 GiB can't be had from a frame, whose segments are smaller
+        L::from_u64(bytes.len() as u64).unwrap_or_else(|| L::from_u64(0).expect("0 fits")).write(self);
+        self.put(bytes);
+    }
+
+    /// Appends bytes behind their length of type `L`, as a field that is allowed `max` of them.
+    #[inline]
+    pub fn blob<L: Integer>(&mut self, field: Field, max: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.length::<L>(field, max, |writer| {
+            writer.put(bytes);
+            Ok(())
+        })
+    }
+
+    /// Appends what `write` writes behind its length of type `L`.
+    #[inline]
+    pub fn length<L: Integer>(
+        &mut self,
+        field: Field,
+        max: u64,
+        write: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let at = self.bytes.len();
+        L::from_u64(0).ok_or_else(|| too_many(field, 0, 0))?.write(self);
+        let start = self.bytes.len();
+        write(self).map_err(|e| e.within(field))?;
+        let length = (self.bytes.len() - start) as u64;
+        self.patch::<L>(field, at, length, max)
+    }
+
+    /// Overwrites an integer that was written before.
+    pub fn patch<L: Integer>(&mut self, field: Field, at: usize, value: u64, max: u64) -> Result<(), Error> {
+        let number = L::from_u64(value).filter(|_| value <= max).ok_or_else(|| too_many(field, value, max))?;
+        let mut patch = Writer::new();
+        number.write(&mut patch);
+        self.bytes[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
+        Ok(())
+    }
+
+    /// Where the next byte will stand.
+    #[inline]
+    pub fn position(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends items behind their number.
+    #[inline]
+    pub fn list<V>(
+        &mut self,
+        field: Field,
+        max: u64,
+        items: &[V],
+        mut write: impl FnMut(&mut Self, &V) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let count = items.len() as u64;
+        let number = u32::try_from(count).ok().filter(|_| count <= max).ok_or_else(|| too_many(field, count, max))?;
+        number.write(self);
+        self.counted(field, items, &mut write)
+    }
+
+    /// Appends items whose number stands elsewhere.
+    #[inline]
+    pub fn counted<V>(
+        &mut self,
+        field: Field,
+        items: &[V],
+        mut write: impl FnMut(&mut Self, &V) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (index, item) in items.iter().enumerate() {
+            write(self, item).map_err(|e| e.in_item(index).within(field))?;
+        }
+        Ok(())
+    }
+
+    /// Fails if bytes are more than allowed.
+    #[inline]
+    pub fn at_most(field: Field, found: usize, max: u64) -> Result<(), Error> {
+        if found as u64 > max { Err(too_many(field, found as u64, max)) } else { Ok(()) }
+    }
+}
+
+#[cold]
+fn too_many(field: Field, found: u64, limit: u64) -> Error {
+    Error::new(ErrorKind::TooMany { found, limit }, 0).within(field)
+}

@@ -1,0 +1,163 @@
+//! Every example of the spec, in both directions: bytes to value, value to bytes, and as the trace shows it.
+#![allow(clippy::unwrap_used)]
+
+use msgr2::wire::{Composite, Encode, Error, Reader, Recorder, Segments, tree};
+use msgr2::{Context, frame, types, v2_0, v2_1};
+use msgr2_spec::Spec;
+use msgr2_spec::expr::parse_hex;
+use msgr2_spec::model::{Example, Refused, Struct};
+use serde_json::{Value, json};
+
+fn spec() -> Spec {
+    Spec::embedded().unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn context(given: &indexmap::IndexMap<String, Value>) -> Context {
+    serde_json::from_value(serde_json::to_value(given).unwrap()).unwrap()
+}
+
+/// A segment of an example at its place in the frame's view: segments follow each other.
+fn segments(parts: &[Vec<u8>]) -> Segments<'_> {
+    let mut at = 0;
+    let mut list = [(0, &[][..]); 4];
+    for (slot, part) in list.iter_mut().zip(parts) {
+        *slot = (at, part);
+        at += part.len();
+    }
+    for slot in list.iter_mut().skip(parts.len()) {
+        slot.0 = at;
+    }
+    Segments::new(list)
+}
+
+/// One structure's examples: decoded, encoded, and compared with what the trace says. A macro, because a type that
+/// borrows is another type for each example.
+macro_rules! check_struct {
+    ($ty:ty, $name:expr, $s:expr) => {{
+        let (name, s): (&str, &Struct) = ($name, $s);
+        for example in &s.examples {
+            let bytes = parse_hex(&example.hex).unwrap().concat();
+            let what = format!("{name}: {}", example.doc);
+            let value: $ty = serde_json::from_value(example.value.clone()).unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert_eq!(value.to_bytes().unwrap(), bytes, "{what}: encoded");
+
+            let mut recorder = Recorder::new();
+            let mut reader = Reader::new(&bytes);
+            let read = <$ty>::decode(&mut reader, &context(&example.context), &mut recorder).unwrap();
+            assert_eq!(reader.left(), 0, "{what}: left over");
+            assert_eq!(read, value, "{what}: decoded");
+            let shown: $ty = serde_json::from_value(tree::to_json(&recorder, &[&bytes])).unwrap();
+            assert_eq!(shown, value, "{what}: as the trace shows it");
+        }
+        for refused in &s.refused {
+            let bytes = parse_hex(&refused.hex).unwrap().concat();
+            let mut reader = Reader::new(&bytes);
+            let read = <$ty>::decode(&mut reader, &context(&refused.context), &mut ()).and_then(|_| reader.end());
+            check_refused(name, refused, read.err());
+        }
+        s.examples.len() + s.refused.len()
+    }};
+}
+
+fn check_refused(name: &str, refused: &Refused, error: Option<Error>) {
+    let error = error.unwrap_or_else(|| panic!("{name}: {}: was accepted", refused.doc));
+    assert_eq!(
+        (error.kind.name(), error.path().as_str()),
+        (refused.error.as_str(), refused.at.as_str()),
+        "{name}: {}",
+        refused.doc
+    );
+}
+
+fn check_frame(name: &str, tag: v2_1::Tag, example: &Example) {
+    let parts = parse_hex(&example.hex).unwrap();
+    let what = format!("{name}: {}", example.doc);
+    let value: v2_1::Frame<'static> =
+        serde_json::from_value(json!({ name: example.value })).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let encoded = value.encode().unwrap();
+    for (index, bytes) in encoded.iter().enumerate() {
+        assert_eq!(bytes, parts.get(index).unwrap_or(&Vec::new()), "{what}: segment {index} encoded");
+    }
+    let mut recorder = Recorder::new();
+    let read = v2_1::Frame::decode(tag, &segments(&parts), &context(&example.context), &mut recorder)
+        .unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert_eq!(read, value, "{what}: decoded");
+    let shown = tree::to_json(&recorder, &[&parts.concat()]);
+    let shown: v2_1::Frame<'static> = serde_json::from_value(shown).unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert_eq!(shown, value, "{what}: as the trace shows it");
+}
+
+#[test]
+fn frames() {
+    let spec = spec();
+    let dialect = &spec.dialects["v2.1"];
+    for (name, tag) in &dialect.tags {
+        for example in &tag.examples {
+            check_frame(name, v2_1::Tag(tag.number), example);
+        }
+        for refused in &tag.refused {
+            let parts = parse_hex(&refused.hex).unwrap();
+            let read =
+                v2_1::Frame::decode(v2_1::Tag(tag.number), &segments(&parts), &context(&refused.context), &mut ());
+            check_refused(name, refused, read.err());
+        }
+    }
+}
+
+#[test]
+fn structures() {
+    let spec = spec();
+    let mut checked = 0;
+    macro_rules! check {
+        ($($module:ident :: $ty:ident),* $(,)?) => {$({
+            let module = stringify!($module);
+            let name = stringify!($ty).chars().fold(String::new(), |mut name, c| {
+                if c.is_ascii_uppercase() && !name.is_empty() {
+                    name.push('_');
+                }
+                name.push(c.to_ascii_lowercase());
+                name
+            });
+            let dialect = spec.dialects.values().find(|d| d.module() == module);
+            let found = dialect.map_or_else(|| spec.types.get(&name), |d| d.types.get(&name));
+            checked += check_struct!($module::$ty, &name, found.unwrap_or_else(|| panic!("{module}: no {name}")));
+        })*};
+    }
+    check!(
+        types::EntityAddr,
+        types::MessageHeader,
+        v2_0::Banner,
+        v2_0::Preamble,
+        v2_0::Epilogue,
+        v2_1::SegmentCrc,
+        v2_1::Epilogue
+    );
+    // an example of a type that is not listed above would be checked by nobody
+    let all = spec.types.values().chain(spec.dialects.values().flat_map(|d| d.types.values()));
+    assert_eq!(checked, all.map(|s| s.examples.len() + s.refused.len()).sum::<usize>());
+}
+
+#[test]
+fn whole_frames() {
+    let spec = spec();
+    for (name, revision) in [("v2.0", frame::Revision::V2_0), ("v2.1", frame::Revision::V2_1)] {
+        let envelope = spec.dialects[name].envelope.as_ref().unwrap();
+        assert!(!envelope.examples.is_empty());
+        for example in &envelope.examples {
+            let what = format!("{name}: {}", example.doc);
+            let bytes = parse_hex(&example.hex).unwrap().concat();
+            let value: v2_1::Frame<'static> = serde_json::from_value(json!({ &example.tag: example.value })).unwrap();
+            let mut out = Vec::new();
+            frame::assemble(revision, value.tag(), &value.encode().unwrap().map(Into::into), &mut out);
+            assert_eq!(out.concat(), bytes, "{what}: encoded");
+
+            let head = frame::Head::parse(bytes.first_chunk().unwrap(), revision).unwrap();
+            assert_eq!(head.frame_len(revision), bytes.len(), "{what}");
+            let opened = frame::open(&head, revision, &bytes, frame::Check::Crc);
+            assert_eq!((opened.bad_crc, opened.late), (None, frame::Late::Complete), "{what}");
+            let read =
+                v2_1::Frame::decode(v2_1::Tag(head.tag), &opened.segments, &Context::default(), &mut ()).unwrap();
+            assert_eq!(read, value, "{what}: decoded");
+        }
+    }
+}
