@@ -218,6 +218,10 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     // Memory and per-packet data
     "wmem_epan_scope",
     "wmem_file_scope",
+    "wmem_list_append",
+    "wmem_list_frame_data",
+    "wmem_list_remove_frame",
+    "wmem_list_tail",
     "wmem_alloc",
     "wmem_alloc0",
     "wmem_realloc",

@@ -55,11 +55,9 @@ impl Stream {
         self.buffers[direction as usize].need = 0;
     }
 
-    /// No more bytes will come.
-    pub fn finish(&mut self, out: &mut impl FnMut(Event)) {
-        for direction in [Direction::Forward, Direction::Backward] {
-            self.drain(direction, false, out);
-        }
+    /// No more bytes of a direction will come.
+    pub fn close(&mut self, direction: Direction, out: &mut impl FnMut(Event)) {
+        self.drain(direction, false, out);
     }
 
     fn drain(&mut self, direction: Direction, more: bool, out: &mut impl FnMut(Event)) {

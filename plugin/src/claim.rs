@@ -1,0 +1,152 @@
+//! Which connections are ours.
+//!
+//! Wireshark's own `ceph` heuristic takes whatever begins with `ceph v`, msgr2 included, and a heuristic that accepts
+//! moves to the front of the list. So ours accepts both banners, and hands the legacy messenger's connections to the
+//! built-in dissector, exactly as if Wireshark had called it.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use wireshark_ffi_bindgen as ws;
+use ws::ForC;
+
+use crate::dissect::{self, Outcome};
+use crate::flow::{Begins, begins};
+use crate::ids::PROTO;
+
+/// Our own handle.
+// SAFETY: Wireshark calls a plugin on one thread.
+pub(crate) static HANDLE: ForC<ws::dissector_handle_t> = unsafe { ForC::new(ptr::null_mut()) };
+/// The built-in heuristic for the legacy messenger.
+// SAFETY: as above.
+pub(crate) static LEGACY: ForC<*mut ws::heur_dtbl_entry_t> = unsafe { ForC::new(ptr::null_mut()) };
+/// Who had the TCP ports before us: an array with a handle, or null, for each.
+// SAFETY: as above.
+pub(crate) static FORMER: ForC<*const ws::dissector_handle_t> = unsafe { ForC::new(ptr::null()) };
+
+/// Bytes enough to tell what a connection is.
+const LOOK: usize = 64;
+
+unsafe fn first_bytes<'a>(tvb: *mut ws::tvbuff_t) -> &'a [u8] {
+    // SAFETY: the length is what the buffer holds; the slice is used only within the call.
+    unsafe {
+        let length = (ws::tvb_captured_length(tvb) as usize).min(LOOK);
+        if length == 0 { &[] } else { std::slice::from_raw_parts(ws::tvb_get_ptr(tvb, 0, length as c_int), length) }
+    }
+}
+
+/// Called for the packets of any TCP connection that nobody owns.
+pub(crate) unsafe extern "C" fn heuristic(
+    tvb: *mut ws::tvbuff_t,
+    pinfo: *mut ws::packet_info,
+    tree: *mut ws::proto_tree,
+    data: *mut c_void,
+) -> ws::WsBool {
+    // SAFETY: the arguments are Wireshark's.
+    unsafe {
+        match begins(first_bytes(tvb)) {
+            Begins::Ours => ws::ws_bool(claim(tvb, pinfo, tree, data)),
+            Begins::Legacy => ws::ws_bool(hand_over(tvb, pinfo, tree, data)),
+            // without the whole banner anybody could be speaking
+            Begins::Perhaps | Begins::Foreign => ws::FALSE,
+        }
+    }
+}
+
+/// Called for connections that are ours, for those on our ports, and where the user says so.
+pub(crate) unsafe extern "C" fn dissector(
+    tvb: *mut ws::tvbuff_t,
+    pinfo: *mut ws::packet_info,
+    tree: *mut ws::proto_tree,
+    data: *mut c_void,
+) -> c_int {
+    // SAFETY: the arguments are Wireshark's.
+    unsafe {
+        let conversation = ws::find_or_create_conversation(pinfo);
+        if dissect::known(conversation) {
+            return match dissect::dissect(conversation, tvb, pinfo, tree, data) {
+                Outcome::Taken(length) => length,
+                Outcome::Foreign => 0,
+            };
+        }
+        match begins(first_bytes(tvb)) {
+            Begins::Ours if claim(tvb, pinfo, tree, data) => ws::tvb_captured_length(tvb) as c_int,
+            Begins::Perhaps if (*pinfo).can_desegment > 0 => {
+                (*pinfo).desegment_offset = 0;
+                (*pinfo).desegment_len = ws::DESEGMENT_ONE_MORE_SEGMENT as u32;
+                ws::tvb_captured_length(tvb) as c_int
+            }
+            // the heuristics come next, ours among them, which hands it over
+            Begins::Legacy => 0,
+            _ => former(tvb, pinfo, tree, data),
+        }
+    }
+}
+
+/// Takes a connection on.
+unsafe fn claim(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut ws::proto_tree, data: *mut c_void) -> bool {
+    // SAFETY: the arguments are Wireshark's.
+    unsafe {
+        let conversation = ws::find_or_create_conversation(pinfo);
+        ws::conversation_set_dissector(conversation, HANDLE.get());
+        matches!(dissect::dissect(conversation, tvb, pinfo, tree, data), Outcome::Taken(_))
+    }
+}
+
+/// Hands a connection of the legacy messenger to the built-in dissector.
+unsafe fn hand_over(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut ws::proto_tree, data: *mut c_void) -> bool {
+    // SAFETY: the arguments are Wireshark's.
+    unsafe {
+        let entry = LEGACY.get();
+        if entry.is_null() || !ws::packet::heuristic_enabled(entry) || !ws::proto_is_protocol_enabled((*entry).protocol) {
+            return false;
+        }
+        step_aside(pinfo, ws::proto_get_id((*entry).protocol));
+        (*pinfo).current_proto = ws::proto_get_protocol_short_name((*entry).protocol);
+        ws::packet::call_heuristic(entry, tvb, pinfo, tree, data)
+    }
+}
+
+/// Who had the port before us, if it isn't Ceph that is spoken there.
+unsafe fn former(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut ws::proto_tree, data: *mut c_void) -> c_int {
+    // SAFETY: the arguments are Wireshark's; the array has an entry for each 16-bit number.
+    unsafe {
+        let table = FORMER.get();
+        let port = (*pinfo).match_uint;
+        if table.is_null() || port > u32::from(u16::MAX) {
+            return 0;
+        }
+        let handle = *table.add(port as usize);
+        if handle.is_null() || ptr::eq(handle, HANDLE.get()) {
+            return 0;
+        }
+        // the name of our protocol would otherwise stand before theirs
+        remove_layer(pinfo);
+        ws::call_dissector_only(handle, tvb, pinfo, tree, data)
+    }
+}
+
+/// Puts another protocol where Wireshark has noted ours for this packet.
+unsafe fn step_aside(pinfo: *mut ws::packet_info, proto: c_int) {
+    // SAFETY: the list is the packet's own.
+    unsafe {
+        if remove_layer(pinfo) {
+            (*pinfo).curr_layer_num += 1;
+            ws::wmem_list_append((*pinfo).layers, proto as usize as *mut c_void);
+        }
+    }
+}
+
+/// Takes our protocol from the end of the packet's list, and says whether it stood there.
+unsafe fn remove_layer(pinfo: *mut ws::packet_info) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        let tail = ws::wmem_list_tail((*pinfo).layers);
+        if tail.is_null() || ws::wmem_list_frame_data(tail) as usize != PROTO.get() as usize {
+            return false;
+        }
+        ws::wmem_list_remove_frame((*pinfo).layers, tail);
+        (*pinfo).curr_layer_num -= 1;
+        true
+    }
+}

@@ -1,0 +1,193 @@
+//! What is known of each connection, from the first pass through the capture on.
+//!
+//! In the first pass the tracker walks along, and what it says of each call's bytes is kept. Later passes, which come
+//! in any order, only look that up.
+
+use std::collections::HashMap;
+
+use msgr2::frame::Check;
+use msgr2::tracker::{BANNER_PREFIX, Direction, Step, Tracker, Unit};
+
+/// A call of the dissector.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The packet, and how many calls for this connection came before in it.
+    pub key: (u32, u32),
+    /// Who sent the bytes.
+    pub direction: Direction,
+    /// The bytes, as many as were captured.
+    pub bytes: &'a [u8],
+    /// How many there were on the wire.
+    pub reported: usize,
+    /// Whether TCP can put segments together: if not, what is incomplete stays so.
+    pub desegment: bool,
+    /// TCP's sequence numbers of the first byte and behind the last, if the bytes are those of one segment.
+    pub sequence: Option<(u32, u32)>,
+}
+
+/// What was found in a call's bytes.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Bytes at the beginning that belong to a frame of an earlier segment.
+    pub carried: usize,
+    /// The units, one behind the other.
+    pub units: Box<[Unit]>,
+    /// What is left over at the end, and how many bytes it would take.
+    pub wanted: Option<Wanted>,
+}
+
+/// A unit that isn't there to its end.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Where it begins.
+    pub offset: usize,
+    /// How many more bytes it needs, if that is known.
+    pub more: Option<usize>,
+}
+
+/// Whose the bytes are.
+pub(crate) enum Verdict<'f> {
+    /// Ours.
+    Ours(&'f Found),
+    /// They aren't msgr2.
+    Foreign,
+}
+
+#[derive(Default)]
+struct Side {
+    next_seq: Option<u32>,
+    /// Bytes to come that belong to a frame already shown.
+    carry: usize,
+}
+
+/// One connection.
+#[derive(Default)]
+pub(crate) struct Connection {
+    tracker: Option<Tracker>,
+    sides: [Side; 2],
+    found: HashMap<(u32, u32), Found>,
+    check: bool,
+}
+
+/// Whether a connection that begins with these bytes is ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begins {
+    /// With our banner, or in the middle with one of our frames.
+    Ours,
+    /// It may be; the banner isn't there to its end.
+    Perhaps,
+    /// With the banner of the legacy messenger.
+    Legacy,
+    /// With something else.
+    Foreign,
+}
+
+/// The banner of the legacy messenger.
+const LEGACY_BANNER: &[u8] = b"ceph v027";
+
+/// Looks at the first bytes of a connection.
+pub(crate) fn begins(bytes: &[u8]) -> Begins {
+    let prefix = |banner: &[u8]| {
+        let common = bytes.len().min(banner.len());
+        bytes[..common] == banner[..common]
+    };
+    if bytes.is_empty() {
+        Begins::Foreign
+    } else if prefix(BANNER_PREFIX) {
+        if bytes.len() >= BANNER_PREFIX.len() { Begins::Ours } else { Begins::Perhaps }
+    } else if prefix(LEGACY_BANNER) {
+        Begins::Legacy
+    } else if Tracker::recognises(bytes) {
+        Begins::Ours
+    } else {
+        Begins::Foreign
+    }
+}
+
+impl Connection {
+    /// A connection whose segments' CRCs are checked or not.
+    pub(crate) fn new(check: bool) -> Self {
+        Connection { check, ..Connection::default() }
+    }
+
+    /// The first time that these bytes are seen.
+    pub(crate) fn first(&mut self, call: &Call<'_>) -> Verdict<'_> {
+        match self.walk(call) {
+            Some(found) => {
+                let place = self.found.entry(call.key).insert_entry(found);
+                Verdict::Ours(place.into_mut())
+            }
+            None => Verdict::Foreign,
+        }
+    }
+
+    /// What was found in these bytes the first time.
+    pub(crate) fn again(&self, call: &Call<'_>) -> Option<&Found> {
+        self.found.get(&call.key)
+    }
+
+    fn walk(&mut self, call: &Call<'_>) -> Option<Found> {
+        let (mut found, mut units) = (Found::default(), Vec::new());
+        self.follow_sequence(call);
+        let side = &mut self.sides[call.direction as usize];
+        found.carried = side.carry.min(call.reported);
+        side.carry -= found.carried;
+
+        let tracker = self.tracker.get_or_insert_with(|| {
+            let mut tracker = match begins(&call.bytes[found.carried.min(call.bytes.len())..]) {
+                Begins::Ours if call.bytes.starts_with(BANNER_PREFIX) => Tracker::new(None),
+                Begins::Ours => Tracker::midway(),
+                _ => Tracker::new(None),
+            };
+            tracker.set_check(if self.check { Check::Crc } else { Check::Nothing });
+            tracker
+        });
+        let whole = call.bytes.len() >= call.reported;
+        let more = call.desegment && whole;
+        let mut at = found.carried;
+        while at < call.reported {
+            let Some(bytes) = call.bytes.get(at..).filter(|b| !b.is_empty()) else {
+                // sent, but not captured
+                tracker.gap(call.direction);
+                break;
+            };
+            match tracker.next(call.direction, bytes, more) {
+                Step::Unit(unit) => {
+                    at += unit.length.max(1) as usize;
+                    units.push(unit);
+                }
+                Step::Need(need) => {
+                    let more = need.checked_sub(bytes.len()).filter(|_| need > BANNER_PREFIX.len() * 4);
+                    found.wanted = Some(Wanted { offset: at, more });
+                    break;
+                }
+                Step::Foreign => return None,
+            }
+        }
+        self.sides[call.direction as usize].carry += at.saturating_sub(call.reported);
+        found.units = units.into();
+        Some(found)
+    }
+
+    /// Notices segments that the capture lacks.
+    fn follow_sequence(&mut self, call: &Call<'_>) {
+        let Some((seq, next)) = call.sequence else { return };
+        let side = &mut self.sides[call.direction as usize];
+        let ahead = side.next_seq.map_or(0, |expected| seq.wrapping_sub(expected) as i32);
+        if side.next_seq.is_none_or(|expected| next.wrapping_sub(expected) as i32 > 0) {
+            side.next_seq = Some(next);
+        }
+        if ahead <= 0 {
+            return;
+        }
+        let missing = ahead as usize;
+        if missing <= side.carry {
+            side.carry -= missing;
+            return;
+        }
+        side.carry = 0;
+        if let Some(tracker) = &mut self.tracker {
+            tracker.gap(call.direction);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Frames as lines of text or JSON.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use msgr2::tracker::{Shown, Unit, UnitKind, show};
+use msgr2::v2_1::Tag;
+use msgr2::wire::{Kind, Node, Recorded, Recorder, tree};
+use serde_json::{Map, Value, json};
+
+/// How frames are printed.
+pub(crate) struct Style {
+    /// As JSON Lines.
+    pub json: bool,
+    /// With all fields.
+    pub verbose: bool,
+    /// The most bytes of a field's content that are shown; 0 for all.
+    pub max_bytes: usize,
+}
+
+/// Where a frame ended.
+pub(crate) struct Place {
+    /// The packet that completed it, from 1.
+    pub packet: u32,
+    /// The connection, numbered as Wireshark's `tcp.stream`.
+    pub stream: u32,
+    /// The sender.
+    pub src: SocketAddr,
+    /// The receiver.
+    pub dst: SocketAddr,
+}
+
+/// Writes frames.
+pub(crate) struct Printer<W> {
+    out: W,
+    style: Style,
+    recorder: Recorder,
+}
+
+impl<W: Write> Printer<W> {
+    pub(crate) fn new(out: W, style: Style) -> Self {
+        Printer { out, style, recorder: Recorder::new() }
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    pub(crate) fn unit(&mut self, place: &Place, unit: &Unit, bytes: &[u8]) -> io::Result<()> {
+        // of an encrypted connection the first bytes say all there is to say
+        if unit.kind == UnitKind::Encrypted && unit.findings.is_empty() {
+            return Ok(());
+        }
+        self.recorder.clear();
+        let shown = show(unit, bytes, &mut self.recorder);
+        self.recorder.finish(bytes.len());
+        if self.style.json { self.json(place, unit, &shown, bytes) } else { self.text(place, unit, &shown, bytes) }
+    }
+
+    fn text(&mut self, place: &Place, unit: &Unit, shown: &Shown<'_>, bytes: &[u8]) -> io::Result<()> {
+        let Place { packet, stream, src, dst } = place;
+        let (dialect, mode) = (unit.dialect().unwrap_or("v2"), unit.mode.name());
+        write!(self.out, "{packet} {stream} {src} > {dst} {dialect} {mode} {shown}")?;
+        if unit.cut {
+            write!(self.out, " [cut short: {} of {} bytes captured]", bytes.len(), unit.length)?;
+        }
+        for finding in &unit.findings {
+            write!(self.out, " [{:?}: {finding}]", finding.kind.info().severity)?;
+        }
+        writeln!(self.out)?;
+        if self.style.verbose {
+            for node in self.recorder.nodes() {
+                let text = limited(tree::text(&self.recorder, node, &[bytes]), node, self.style.max_bytes);
+                let indent = 2 * usize::from(node.depth);
+                writeln!(self.out, "    {:>6}+{:<5} {:indent$}{}: {text}", node.start, node.length, "", node.field.label)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn json(&mut self, place: &Place, unit: &Unit, shown: &Shown<'_>, bytes: &[u8]) -> io::Result<()> {
+        let all = tree::to_json_limited(&self.recorder, &[bytes], self.style.max_bytes);
+        let (name, fields) = split(unit, shown, &all);
+        let findings: Vec<Value> = unit
+            .findings
+            .iter()
+            .map(|finding| {
+                let info = finding.kind.info();
+                json!({
+                    "kind": info.name,
+                    "severity": format!("{:?}", info.severity).to_lowercase(),
+                    "text": finding.to_string(),
+                    "offset": finding.start,
+                    "length": finding.length,
+                })
+            })
+            .collect();
+        let mut line = json!({
+            "packet": place.packet,
+            "stream": place.stream,
+            "src": place.src.to_string(),
+            "dst": place.dst.to_string(),
+            "dialect": unit.dialect(),
+            "mode": unit.mode.name(),
+            "tag": unit.tag(),
+            "name": name,
+            "fields": fields,
+            "findings": findings,
+        });
+        if unit.cut {
+            line["cut"] = json!({ "captured": bytes.len(), "length": unit.length });
+        }
+        if self.style.verbose {
+            line["frame"] = all;
+        }
+        serde_json::to_writer(&mut self.out, &line)?;
+        writeln!(self.out)
+    }
+}
+
+/// A unit's name, and the fields of its payload without the envelope around it.
+fn split(unit: &Unit, shown: &Shown<'_>, all: &Value) -> (String, Value) {
+    match (unit.kind, shown) {
+        (UnitKind::Banner, _) => ("BANNER".into(), all.get("banner").cloned().unwrap_or_default()),
+        (UnitKind::Frame(head), _) => {
+            let tag = Tag(head.tag);
+            let name = tag.to_string();
+            let payload = all.get(name.to_lowercase()).cloned();
+            (name, payload.unwrap_or_else(|| Value::Object(Map::new())))
+        }
+        (UnitKind::Encrypted, _) => ("ENCRYPTED".into(), Value::Object(Map::new())),
+        (UnitKind::Lost, _) => ("UNDECODED".into(), all.clone()),
+    }
+}
+
+/// A value that doesn't fill the screen.
+fn limited(mut text: String, node: &Node, max_bytes: usize) -> String {
+    let Recorded::Content(length) = node.value else { return text };
+    if max_bytes == 0 || length as usize <= max_bytes {
+        return text;
+    }
+    let chars = if matches!(node.field.kind, Kind::Bytes) { 2 * max_bytes } else { max_bytes };
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
+    }
+    format!("{text}… ({length} bytes)")
+}

@@ -1,0 +1,73 @@
+//! `msgr2 spec`: the protocol's description itself.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail};
+use clap::{Args, Subcommand};
+use msgr2_spec::{Problem, Spec};
+
+/// Check the protocol's description, or print what is made of it.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check the spec files for what their schema can't say: dangling names, unreachable states, missing docs.
+    Lint(Source),
+    /// Print the JSON Schema of spec files, for editors.
+    Schema,
+    /// Print the Rust code that is generated from the spec.
+    Rust(Source),
+    /// Print the reference documentation, in Markdown.
+    Doc(Source),
+}
+
+/// Where the spec files are.
+#[derive(Args)]
+pub(crate) struct Source {
+    /// A folder with spec files; without it the spec that this program was built with.
+    #[arg(value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+impl Source {
+    fn load(&self) -> Result<Spec> {
+        let spec = match &self.folder {
+            Some(folder) => Spec::from_folder(folder),
+            None => Spec::embedded(),
+        };
+        spec.map_err(|problems| anyhow!("the spec can't be read\n{}", lines(&problems)))
+    }
+
+    /// The spec, if nothing is wrong with it.
+    fn checked(&self) -> Result<Spec> {
+        let spec = self.load()?;
+        let problems = msgr2_spec::lint::check(&spec);
+        if !problems.is_empty() {
+            bail!("the spec has {} fault(s); mend them first\n{}", problems.len(), lines(&problems));
+        }
+        Ok(spec)
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn run(command: &Command) -> Result<()> {
+    let text = match command {
+        Command::Lint(source) => {
+            let spec = source.checked()?;
+            format!(
+                "no faults: {} dialects, {} structures, {} enums, {} message types\n",
+                spec.dialects.len(),
+                spec.types.len() + spec.dialects.values().map(|d| d.types.len() + d.own_tags.len()).sum::<usize>(),
+                spec.enums.len() + spec.flags.len(),
+                spec.enums.get("message_type").map_or(0, |e| e.values.len()),
+            )
+        }
+        Command::Schema => msgr2_spec::schema(),
+        Command::Rust(source) => msgr2_spec::rust::generate(&source.checked()?).map_err(|what| anyhow!(what))?,
+        Command::Doc(source) => msgr2_spec::doc::markdown(&source.checked()?),
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
