@@ -126,14 +126,24 @@ unsafe fn former(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut
     }
 }
 
-/// Puts another protocol where Wireshark has noted ours for this packet.
+/// Puts another protocol where Wireshark has noted ours for this packet: in its list of protocols, and among the
+/// counts of how often each has come.
 unsafe fn step_aside(pinfo: *mut ws::packet_info, proto: c_int) {
-    // SAFETY: the list is the packet's own.
+    // SAFETY: list and counts are the packet's own, and live in its memory.
     unsafe {
-        if remove_layer(pinfo) {
-            (*pinfo).curr_layer_num += 1;
-            ws::wmem_list_append((*pinfo).layers, proto as usize as *mut c_void);
+        if !remove_layer(pinfo) {
+            return;
         }
+        (*pinfo).curr_layer_num += 1;
+        ws::wmem_list_append((*pinfo).layers, proto as usize as *mut c_void);
+        let mut count = ws::wmem_map_lookup((*pinfo).proto_layers, proto as usize as *const c_void).cast::<c_int>();
+        if count.is_null() {
+            count = ws::wmem_alloc((*pinfo).pool, size_of::<c_int>() as _).cast();
+            *count = 0;
+            ws::wmem_map_insert((*pinfo).proto_layers, proto as usize as *const c_void, count.cast());
+        }
+        *count += 1;
+        (*pinfo).curr_proto_layer_num = *count as _;
     }
 }
 
@@ -147,6 +157,10 @@ unsafe fn remove_layer(pinfo: *mut ws::packet_info) -> bool {
         }
         ws::wmem_list_remove_frame((*pinfo).layers, tail);
         (*pinfo).curr_layer_num -= 1;
+        let count = ws::wmem_map_lookup((*pinfo).proto_layers, PROTO.get() as usize as *const c_void).cast::<c_int>();
+        if !count.is_null() {
+            *count -= 1;
+        }
         true
     }
 }

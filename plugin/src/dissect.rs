@@ -110,7 +110,9 @@ pub(crate) unsafe fn dissect(
             (*pinfo).desegment_offset = offset as c_int;
             (*pinfo).desegment_len = more.map_or(ws::DESEGMENT_ONE_MORE_SEGMENT as u32, |n| n as u32);
         }
-        let target = replay::Target { tvb, pinfo, tree: if looked_at || !tree.is_null() && notable(page) { tree } else { ptr::null_mut() } };
+        let shown = looked_at || notable(page);
+        let target =
+            replay::Target { tvb, pinfo, tree: if shown { tree } else { ptr::null_mut() }, first: ordinal == 0 };
         replay::page(page, target);
         Outcome::Taken(captured.max(1) as c_int)
     }

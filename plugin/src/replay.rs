@@ -26,6 +26,8 @@ pub(crate) struct Target {
     pub pinfo: *mut ws::packet_info,
     /// The tree, or null.
     pub tree: *mut ws::proto_tree,
+    /// Whether nothing of this packet was shown before.
+    pub first: bool,
 }
 
 /// A text of the page.
@@ -56,7 +58,12 @@ unsafe fn piece(page: *const Page, piece: *const Piece, target: Target) {
     unsafe {
         let piece = &*piece;
         if let Some(info) = piece.info {
-            ws::col_append_sep_str((*target.pinfo).cinfo, ws::column::INFO, c", ".as_ptr(), text(page, info));
+            let (columns, info) = ((*target.pinfo).cinfo, text(page, info));
+            if target.first && ptr::eq(piece, (*page).pieces.as_ptr()) {
+                ws::col_add_str(columns, ws::column::INFO, info);
+            } else {
+                ws::col_append_sep_str(columns, ws::column::INFO, c", ".as_ptr(), info);
+            }
         }
         if target.tree.is_null() {
             return notes(page, piece, target, ptr::null_mut());

@@ -128,19 +128,22 @@ impl Error {
     /// The field's path, for example `peer_addr.sockaddr.family` or `addrs[2].type`.
     pub fn path(&self) -> String {
         let mut text = String::new();
-        let mut list = None;
+        let (mut list, mut in_item) = (None, false);
         for part in self.path.iter().rev() {
             match part {
                 // an item goes by the name of its list, which stands there already
-                PathPart::Field(field) if list == Some(field.name) => list = None,
+                PathPart::Field(field) if in_item && list == Some(field.name) => in_item = false,
                 PathPart::Field(field) => {
                     if !text.is_empty() {
                         text.push('.');
                     }
                     text.push_str(field.name);
-                    list = Some(field.name);
+                    (list, in_item) = (Some(field.name), false);
                 }
-                PathPart::Item(index) => text.push_str(&format!("[{index}]")),
+                PathPart::Item(index) => {
+                    text.push_str(&format!("[{index}]"));
+                    in_item = true;
+                }
             }
         }
         text

@@ -91,6 +91,10 @@ pub enum Kind {
     Struct(bool),
     /// What another field decides.
     Switch,
+    /// The only field in it: what stands in a blob and is no structure.
+    Held,
+    /// Whether the value of the same name follows.
+    Present,
     /// Items; the value is their number.
     List,
     /// A key and a value.

@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::scalar::Bool;
-use super::{Blob, Duration, EnumInfo, FixedBytes, FlagsInfo, Sealed, Text, Utime, Uuid};
+use super::{Be, Blob, Duration, EnumInfo, FixedBytes, FlagsInfo, Sealed, Text, Utime, Uuid};
 
 /// A number of an enum: its name if it has one.
 pub fn serialize_enum<S: Serializer>(number: i64, info: &EnumInfo, serializer: S) -> Result<S::Ok, S::Error> {
@@ -104,7 +104,7 @@ pub mod present {
 
 /// Numbers that are shown in hexadecimal: text such as `0x1f`. Plain numbers are read too.
 pub mod hex {
-    use super::{Deserialize, Deserializer, NumberVisitor, Serialize, Serializer, de};
+    use super::{Be, Deserialize, Deserializer, NumberVisitor, Serialize, Serializer, de};
 
     /// A number, or what holds numbers.
     pub trait Hex: Sized {
@@ -146,6 +146,16 @@ pub mod hex {
     }
 
     hex_integers!(u8, u16, u32, u64);
+
+    impl<T: Hex> Hex for Be<T> {
+        type Json = T::Json;
+        fn to_json(&self) -> Self::Json {
+            self.0.to_json()
+        }
+        fn from_json(json: Self::Json) -> Option<Self> {
+            T::from_json(json).map(Be)
+        }
+    }
 
     impl<T: Hex> Hex for Vec<T> {
         type Json = Vec<T::Json>;

@@ -248,10 +248,11 @@ impl<'a> Reader<'a> {
         field: Field,
         read: impl FnOnce(&mut Self, &mut T) -> Result<V, Error>,
     ) -> Result<Option<V>, Error> {
-        match u8::read(self).map_err(|e| e.within(field))? {
+        let start = self.offset();
+        match self.scalar::<u8, T>(trace, field)? {
             0 => Ok(None),
             1 => read(self, trace).map(Some),
-            found => Err(Error::new(ErrorKind::NotBoolean { found }, self.offset() - 1).within(field)),
+            found => Err(Error::new(ErrorKind::NotBoolean { found }, start).within(field)),
         }
     }
 
@@ -287,6 +288,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn extra<T: Trace>(&mut self, trace: &mut T, field: Field) -> Blob<'a> {
         if self.left() == 0 { Blob::default() } else { self.rest(trace, field) }
+    }
+
+    /// A field without bytes.
+    #[inline]
+    pub fn empty<T: Trace>(&mut self, trace: &mut T, field: Field) {
+        trace.value(field, self.offset()..self.offset(), Value::Bytes(&[]));
     }
 
     /// The end of a structure behind which nothing may follow.
@@ -348,16 +355,15 @@ impl<'a> Reader<'a> {
         mut content: Reader<'a>,
         read: impl FnOnce(&mut Reader<'a>, &mut T) -> Result<V, Error>,
     ) -> Result<Option<V>, Error> {
+        if content.left() == 0 {
+            trace.value(field, start..content.offset(), Value::Bytes(&[]));
+            return Ok(None);
+        }
         trace.open(field, start);
-        let value = if content.left() == 0 {
-            None
-        } else {
-            let value = read(&mut content, trace).map_err(|e| e.within(field))?;
-            content.end().map_err(|e| e.within(field))?;
-            Some(value)
-        };
+        let value = read(&mut content, trace).map_err(|e| e.within(field))?;
+        content.end().map_err(|e| e.within(field))?;
         trace.close(content.offset(), None);
-        Ok(value)
+        Ok(Some(value))
     }
 
     /// The content behind a length prefix.

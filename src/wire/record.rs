@@ -42,7 +42,7 @@ pub enum Recorded {
 }
 
 /// Keeps nodes in the order in which they were read; the buffer is reused.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Recorder {
     nodes: Vec<Node>,
     open: Vec<usize>,
@@ -53,6 +53,12 @@ pub struct Recorder {
     truncated: bool,
 }
 
+impl Default for Recorder {
+    fn default() -> Self {
+        Recorder::new()
+    }
+}
+
 impl Recorder {
     /// An empty one that keeps any number of nodes.
     pub fn new() -> Self {
@@ -61,7 +67,15 @@ impl Recorder {
 
     /// An empty one that keeps at most so many nodes; then [`Recorder::truncated`] says so.
     pub fn with_limit(limit: usize) -> Self {
-        Recorder { limit, ..Recorder::default() }
+        Recorder {
+            nodes: Vec::new(),
+            open: Vec::new(),
+            texts: String::new(),
+            base: 0,
+            view: 0,
+            limit,
+            truncated: false,
+        }
     }
 
     /// Forgets all, keeps the memory.

@@ -156,6 +156,17 @@ impl Scalar<'_> for Bool {
     }
 }
 
+impl Integer for Bool {
+    #[inline]
+    fn to_u64(self) -> u64 {
+        self.0.into()
+    }
+    #[inline]
+    fn from_u64(value: u64) -> Option<Self> {
+        u8::try_from(value).ok().map(Bool)
+    }
+}
+
 impl fmt::Display for Bool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)

@@ -52,13 +52,17 @@ impl<'a> Segments<'a> {
         trace.open(field, reader.offset());
         let value = S::decode(&mut reader, context, trace)?;
         reader.end()?;
-        for (start, bytes) in &self.parts[1..] {
-            if !bytes.is_empty() {
-                return Err(Error::new(ErrorKind::Trailing { left: bytes.len() }, *start));
-            }
-        }
+        self.end_after(1)?;
         trace.close(reader.offset(), None);
         Ok(value)
+    }
+
+    /// Fails if there are bytes behind so many segments.
+    pub fn end_after(&self, segments: usize) -> Result<(), Error> {
+        match self.parts.iter().skip(segments).find(|(_, bytes)| !bytes.is_empty()) {
+            Some((start, bytes)) => Err(Error::new(ErrorKind::Trailing { left: bytes.len() }, *start)),
+            None => Ok(()),
+        }
     }
 
     /// Tells the trace the bytes alone.

@@ -6,7 +6,12 @@ use super::{Display, EnumInfo, Field, FlagsInfo, Kind, Node, Recorded, Recorder}
 
 /// The tree as an object: one key for each field at the top. `views` are the bytes that the nodes point into.
 pub fn to_json(recorder: &Recorder, views: &[&[u8]]) -> Value {
-    let walk = Walk { recorder, views };
+    to_json_limited(recorder, views, 0)
+}
+
+/// The same with at most so many bytes of each blob or text; 0 for all of them. What is cut ends in `…`.
+pub fn to_json_limited(recorder: &Recorder, views: &[&[u8]], max_bytes: usize) -> Value {
+    let walk = Walk { recorder, views, max_bytes };
     let mut object = Map::new();
     walk.children(0, recorder.nodes().len(), |node, value| {
         object.insert(node.field.name.to_owned(), value);
@@ -16,7 +21,7 @@ pub fn to_json(recorder: &Recorder, views: &[&[u8]]) -> Value {
 
 /// The value of a single node without children, as text for people.
 pub fn text(recorder: &Recorder, node: &Node, views: &[&[u8]]) -> String {
-    let walk = Walk { recorder, views };
+    let walk = Walk { recorder, views, max_bytes: 0 };
     match (node.field.kind, node.value) {
         (Kind::Struct(_), _) => recorder.text(node).to_owned(),
         (Kind::Enum(_, info), Recorded::Unsigned(n)) => named(info, n as i64),
@@ -27,7 +32,7 @@ pub fn text(recorder: &Recorder, node: &Node, views: &[&[u8]]) -> String {
         }
         (Kind::List, Recorded::Unsigned(1)) => "1 item".to_owned(),
         (Kind::List, Recorded::Unsigned(n)) => format!("{n} items"),
-        (Kind::Switch | Kind::Entry, _) => String::new(),
+        (Kind::Switch | Kind::Entry | Kind::Held, _) => String::new(),
         _ => match walk.leaf(node) {
             Value::String(text) => text,
             other => other.to_string(),
@@ -42,6 +47,7 @@ fn named(info: &EnumInfo, number: i64) -> String {
 struct Walk<'r> {
     recorder: &'r Recorder,
     views: &'r [&'r [u8]],
+    max_bytes: usize,
 }
 
 impl Walk<'_> {
@@ -51,7 +57,12 @@ impl Walk<'_> {
         while at < end {
             let node = &nodes[at];
             let inside = nodes[at + 1..end].iter().take_while(|n| n.depth > node.depth).count();
-            each(node, self.value(node, at + 1, at + 1 + inside));
+            match (node.field.kind, node.value) {
+                // the value itself comes next
+                (Kind::Present, Recorded::Unsigned(1)) => {}
+                (Kind::Present, _) => each(node, Value::Null),
+                _ => each(node, self.value(node, at + 1, at + 1 + inside)),
+            }
             at += 1 + inside;
         }
     }
@@ -69,10 +80,12 @@ impl Walk<'_> {
                 self.children(from, to, |_, value| pair.push(value));
                 Value::Array(pair)
             }
-            Kind::Struct(_) | Kind::Switch
-                if from == to && node.length <= 4 && matches!(node.field.kind, Kind::Switch) =>
-            {
-                Value::Null
+            // a blob that holds nothing, or a field without bytes
+            Kind::Struct(_) | Kind::Switch | Kind::Held if matches!(node.value, Recorded::Content(_)) => Value::Null,
+            Kind::Held => {
+                let mut held = Value::Null;
+                self.children(from, to, |_, value| held = value);
+                held
             }
             Kind::Struct(_) | Kind::Switch => {
                 let mut object = Map::new();
@@ -101,10 +114,20 @@ impl Walk<'_> {
             },
             Recorded::Float(x) => Number::from_f64(x).map_or(Value::Null, Value::Number),
             Recorded::Time(sec, nsec) => {
+                if matches!(field.kind, Kind::Time) {
+                    return format!("{sec}.{:09}", nsec as u32).into();
+                }
                 let sign = if sec < 0 || nsec < 0 { "-" } else { "" };
                 format!("{sign}{}.{:09}", sec.unsigned_abs(), nsec.unsigned_abs()).into()
             }
-            Recorded::Content(length) => content(field, self.bytes(node, length)),
+            Recorded::Content(length) => {
+                let bytes = self.bytes(node, length);
+                if self.max_bytes > 0 && bytes.len() > self.max_bytes {
+                    let start = content(field, &bytes[..self.max_bytes]);
+                    return format!("{}… ({length} bytes)", start.as_str().unwrap_or_default()).into();
+                }
+                content(field, bytes)
+            }
             Recorded::Text(..) | Recorded::Nothing => self.recorder.text(node).into(),
         }
     }
@@ -112,7 +135,7 @@ impl Walk<'_> {
 
 fn unsigned(field: Field, n: u64) -> Value {
     match field.kind {
-        Kind::Bool if n <= 1 => (n == 1).into(),
+        Kind::Bool | Kind::Present if n <= 1 => (n == 1).into(),
         Kind::Enum(_, info) => enumerated(info, n as i64),
         Kind::Flags(_, info) => flags(info, n),
         Kind::Ipv4 => std::net::Ipv4Addr::from(n as u32).to_string().into(),
