@@ -1,5 +1,7 @@
 //! The small languages inside the YAML: type expressions, conditions, texts with fields in them, hex.
 
+use std::fmt;
+
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till, take_while1};
 use nom::character::complete::{char, multispace0};
@@ -33,6 +35,30 @@ pub enum Type {
     Optional(Box<Type>),
     /// A fixed number of items.
     Array(Box<Type>, u32),
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Scalar(Scalar::Bytes(n)) => write!(f, "bytes<{n}>"),
+            Type::Scalar(scalar) => match SCALARS.iter().find(|(_, s)| s == scalar) {
+                Some((name, _)) => f.write_str(name),
+                None => write!(f, "{scalar:?}"),
+            },
+            Type::Named(name) => f.write_str(name),
+            Type::Blob(Prefix::U8) => f.write_str("blob<u8>"),
+            Type::Blob(Prefix::U16) => f.write_str("blob<u16>"),
+            Type::Blob(Prefix::U32) => f.write_str("blob"),
+            Type::Rest => f.write_str("rest"),
+            Type::Sized => f.write_str("sized"),
+            Type::Empty => f.write_str("empty"),
+            Type::List(item) => write!(f, "list<{item}>"),
+            Type::Counted(item) => write!(f, "counted<{item}>"),
+            Type::Map(key, value) => write!(f, "map<{key}, {value}>"),
+            Type::Optional(item) => write!(f, "optional<{item}>"),
+            Type::Array(item, n) => write!(f, "array<{item}, {n}>"),
+        }
+    }
 }
 
 /// The integer in front of a blob.
@@ -176,6 +202,7 @@ fn build(name: &str, arguments: Vec<Argument>) -> Option<Type> {
         ("rest", None, None) => Type::Rest,
         ("sized", None, None) => Type::Sized,
         ("empty", None, None) => Type::Empty,
+        ("list" | "counted" | "optional" | "map" | "array" | "bytes", ..) => return None,
         (name, None, None) => match SCALARS.iter().find(|(n, _)| *n == name) {
             Some((_, scalar)) => Type::Scalar(*scalar),
             None => Type::Named(name.to_owned()),
@@ -287,6 +314,13 @@ mod tests {
         assert_eq!(parse_type("entity_addr"), Ok(Type::Named("entity_addr".into())));
         for wrong in ["", "list", "list<u8", "bytes<u8>", "u8<u8>", "list<u8,u8>", "a b", "array<u8,-1>"] {
             assert!(parse_type(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_type_is_written_as_it_is_read() {
+        for text in ["u16be", "bytes<16>", "blob<u16>", "map<u64, list<optional<x>>>", "array<counted<blob>, 4>"] {
+            assert_eq!(parse_type(text).unwrap().to_string(), text);
         }
     }
 

@@ -40,6 +40,7 @@ pub struct File {
     /// The frames of a dialect.
     pub tags: Named<Tag>,
     /// Per role, the states of a connection.
+    #[schemars(schema_with = "states_schema")]
     pub states: IndexMap<Role, Named<State>>,
     /// Names of conditions that decide between the moves of a state.
     pub guards: Named<Described>,
@@ -231,6 +232,8 @@ pub struct Flag {
     /// The bit must stay clear.
     #[serde(default)]
     pub reserved: bool,
+    /// Another flag with the same bits: who sets them means both.
+    pub with: Option<String>,
 }
 
 impl Flag {
@@ -520,6 +523,7 @@ pub struct FrameExample {
     /// One sentence.
     pub doc: String,
     /// Its bytes.
+    #[schemars(schema_with = "hex_schema")]
     pub hex: String,
     /// The mode of its protection.
     pub mode: String,
@@ -584,6 +588,7 @@ pub struct Example {
     /// One sentence.
     pub doc: String,
     /// The bytes, in hex; white space is free, `|` stands between segments.
+    #[schemars(schema_with = "hex_schema")]
     pub hex: String,
     /// What the decoder is told.
     #[serde(default)]
@@ -599,6 +604,7 @@ pub struct Refused {
     /// One sentence.
     pub doc: String,
     /// The bytes, in hex.
+    #[schemars(schema_with = "hex_schema")]
     pub hex: String,
     /// What the decoder is told.
     #[serde(default)]
@@ -757,6 +763,21 @@ impl<T: JsonSchema> JsonSchema for At<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::json_schema(generator)
     }
+}
+
+/// Hex that has no letters is a number for YAML; the loader takes it as text all the same.
+fn hex_schema(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": ["string", "number"]})
+}
+
+/// The keys are roles, which schemars can't say by itself.
+fn states_schema(generator: &mut SchemaGenerator) -> Schema {
+    let states = generator.subschema_for::<Named<State>>();
+    schemars::json_schema!({
+        "type": "object",
+        "properties": {"client": states, "server": states},
+        "additionalProperties": false
+    })
 }
 
 impl fmt::Display for Role {

@@ -37,6 +37,10 @@ pub struct Spec {
 /// A dialect with all that it inherits.
 #[derive(Debug)]
 pub struct DialectView {
+    /// The folder of its files.
+    pub folder: String,
+    /// The line where its own file says what it is.
+    pub line: u64,
     /// What its own file says of it.
     pub info: Dialect,
     /// Its banner.
@@ -177,7 +181,8 @@ impl Spec {
     }
 
     fn add_dialect(&mut self, sources: Vec<Source>, problems: &mut Vec<Problem>) {
-        let mut info: Option<Dialect> = None;
+        let folder = sources.first().map_or("", |s| parent(&s.path)).to_owned();
+        let mut info: Option<At<Dialect>> = None;
         let (mut banner, mut envelope) = (None, None);
         let (mut types, mut tags): (Named<Struct>, Named<Tag>) = Default::default();
         let mut states: IndexMap<Role, Named<State>> = IndexMap::new();
@@ -215,11 +220,16 @@ impl Spec {
             }
             if let Some(found) = file.dialect.take() {
                 place("", "dialect", found.line, info.is_some());
-                info = Some((*found).clone());
+                info = Some(found);
             }
             self.add_shared(&path, file, problems);
         }
         let Some(info) = info else { return };
+        if self.dialects.contains_key(&info.name) {
+            let path = self.place(&format!("{folder}..dialect")).to_owned();
+            problems.push(at(&path, info.line, "dialect.name", "another folder has a dialect of this name"));
+            return;
+        }
         let own_tags: IndexSet<String> = tags.keys().cloned().collect();
         let own_states = !states.is_empty();
         if let Some(parent) = info.extends.as_ref().and_then(|p| self.dialects.get(p)) {
@@ -237,7 +247,18 @@ impl Spec {
         }
         self.dialects.insert(
             info.name.clone(),
-            DialectView { info, banner, envelope, types, tags, own_tags, states, own_states },
+            DialectView {
+                folder,
+                line: info.line,
+                info: (*info).clone(),
+                banner,
+                envelope,
+                types,
+                tags,
+                own_tags,
+                states,
+                own_states,
+            },
         );
     }
 
@@ -257,11 +278,10 @@ impl Spec {
         self.places.get(key).map_or("", String::as_str)
     }
 
-    /// The folder of a dialect.
-    pub fn folder_of(&self, dialect: &DialectView) -> String {
-        let keys = self.places.iter().filter(|(k, _)| k.ends_with("..dialect"));
-        let mut folders = keys.map(|(_, path)| parent(path).to_owned());
-        folders.find(|folder| folder.rsplit('/').next() == Some(&dialect.info.name)).unwrap_or_default()
+    /// The file of an item of a dialect, its own or inherited, by section and name.
+    pub fn place_in(&self, dialect: &DialectView, key: &str) -> &str {
+        let own = self.ancestry(dialect).map(|d| self.place(&format!("{}.{key}", d.folder)));
+        own.into_iter().find(|path| !path.is_empty()).unwrap_or_default()
     }
 
     /// The value of a bound.

@@ -271,12 +271,15 @@ impl Tracker {
     }
 
     fn follow_order(&mut self, unit: &mut Unit, tag: u8, aborted: bool) {
-        let Some(order) = self.order.as_mut().filter(|_| !aborted) else { return };
+        let Some(order) = &mut self.order else { return };
         if v2_1::Tag(tag).name().is_none() {
             unit.report(FindingKind::UnknownTag, 0, 1, format!("tag {tag}"));
             return;
         }
-        if let Err(why) = order.frame(unit.direction, tag) {
+        // of a frame that its receiver drops nothing follows, but its sender has gone on
+        if let Err(why) = order.frame(unit.direction, tag)
+            && !aborted
+        {
             unit.report(FindingKind::IllegalOrder, 0, 1, why);
         }
         unit.sender = order.role(unit.direction);

@@ -9,7 +9,8 @@ use super::{Direction, Step, Tracker, Unit};
 pub enum Event {
     /// A unit and its bytes.
     Unit(Unit, Bytes),
-    /// This connection doesn't speak msgr2; nothing more will come.
+    /// These bytes are no msgr2. If the capture lacks the beginning of the connection, more may come yet: the stream
+    /// begins at the first push that begins with a frame.
     Foreign,
 }
 
@@ -38,7 +39,11 @@ impl Stream {
     /// The next bytes of a direction.
     pub fn push(&mut self, direction: Direction, bytes: &[u8], out: &mut impl FnMut(Event)) {
         if self.foreign {
-            return;
+            if !Tracker::recognises(bytes) {
+                return;
+            }
+            self.foreign = false;
+            self.tracker = Some(Tracker::midway());
         }
         let buffer = &mut self.buffers[direction as usize];
         buffer.bytes.extend_from_slice(bytes);
@@ -50,7 +55,8 @@ impl Stream {
         self.drain(direction, false, out);
         match &mut self.tracker {
             Some(tracker) => tracker.gap(direction),
-            None => self.tracker = Some(Tracker::midway()),
+            // what speaks here is unknown; the first push that begins with a frame will tell
+            None => self.foreign = true,
         }
         self.buffers[direction as usize].need = 0;
     }

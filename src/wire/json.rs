@@ -229,11 +229,16 @@ through_text!(impl[] Utime, |text| {
     Ok(Utime { sec, nsec })
 });
 through_text!(impl[] Duration, |text| {
-    let wrong = || de::Error::custom("a duration is SECONDS.NANOSECONDS, with 9 digits");
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    let (sec, nsec): (i32, i32) = seconds(digits).ok_or_else(wrong)?;
-    Ok(Duration { sec: sign * sec, nsec: sign * nsec })
+    span(text).ok_or_else(|| de::Error::custom("a duration is SECONDS.NANOSECONDS, with 9 digits"))
 });
+
+/// The sign in front holds for both parts, unless the second has its own.
+fn span(text: &str) -> Option<Duration> {
+    let (sec, nsec): (i64, i64) = seconds(text)?;
+    let (_, fraction) = text.split_once('.')?;
+    let nsec = if text.starts_with('-') && !fraction.starts_with(['+', '-']) { -nsec } else { nsec };
+    Some(Duration { sec: sec.try_into().ok()?, nsec: nsec.try_into().ok()? })
+}
 
 fn seconds<T: FromStr>(text: &str) -> Option<(T, T)> {
     let (sec, nsec) = text.split_once('.')?;

@@ -328,6 +328,10 @@ impl fmt::Display for Utime {
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if i64::from(self.sec) * i64::from(self.nsec) < 0 {
+            // nobody should send that, but then it shows
+            return write!(f, "{}.{:+010}", self.sec, self.nsec);
+        }
         let sign = if self.sec < 0 || self.nsec < 0 { "-" } else { "" };
         write!(f, "{sign}{}.{:09}", self.sec.unsigned_abs(), self.nsec.unsigned_abs())
     }

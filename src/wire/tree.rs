@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{Display, EnumInfo, Field, FlagsInfo, Kind, Node, Recorded, Recorder};
+use super::{Display, Duration, EnumInfo, Field, FlagsInfo, Kind, Node, Recorded, Recorder, Utime};
 
 /// The tree as an object: one key for each field at the top. `views` are the bytes that the nodes point into.
 pub fn to_json(recorder: &Recorder, views: &[&[u8]]) -> Value {
@@ -114,11 +114,11 @@ impl Walk<'_> {
             },
             Recorded::Float(x) => Number::from_f64(x).map_or(Value::Null, Value::Number),
             Recorded::Time(sec, nsec) => {
-                if matches!(field.kind, Kind::Time) {
-                    return format!("{sec}.{:09}", nsec as u32).into();
+                // both were widened
+                match field.kind {
+                    Kind::Time => Utime { sec: sec as u32, nsec: nsec as u32 }.to_string().into(),
+                    _ => Duration { sec: sec as i32, nsec }.to_string().into(),
                 }
-                let sign = if sec < 0 || nsec < 0 { "-" } else { "" };
-                format!("{sign}{}.{:09}", sec.unsigned_abs(), nsec.unsigned_abs()).into()
             }
             Recorded::Content(length) => {
                 let bytes = self.bytes(node, length);

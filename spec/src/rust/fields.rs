@@ -14,6 +14,21 @@ use crate::model::{Base, Display};
 #[derive(Default)]
 pub(super) struct FieldTable {
     entries: IndexMap<String, TokenStream>,
+    /// Every entry that was asked for, also those that were there already: for lint.
+    pub(super) rows: Vec<Row>,
+}
+
+/// What must not clash in the table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Row {
+    /// The name of its constant.
+    pub(crate) constant: String,
+    /// Its name in JSON.
+    pub(crate) name: String,
+    /// Its filter name.
+    pub(crate) filter: String,
+    /// Its kind, as generated.
+    pub(crate) kind: String,
 }
 
 impl FieldTable {
@@ -29,6 +44,12 @@ impl FieldTable {
         kind: TokenStream,
         display: &Display,
     ) -> TokenStream {
+        self.rows.push(Row {
+            constant: constant.to_owned(),
+            name: name.to_owned(),
+            filter: filter.to_owned(),
+            kind: kind.to_string(),
+        });
         let index = self.entries.len() as u16;
         let label = display.label.as_deref().unwrap_or(label);
         let unit = display.unit.as_deref().unwrap_or_default();

@@ -54,9 +54,14 @@ impl<'a> Generator<'a> {
             let body = frame_struct(tag);
             let (variant, constant, doc) =
                 (format_ident!("{}", pascal(name)), format_ident!("{}", constant(name)), &tag.doc);
-            let lifetime = self.struct_lifetime(Some(dialect), &body);
+            // names in it mean what they mean in the dialect that says it
+            let lifetime = self.struct_lifetime(Some(owner), &body);
             let id = self.frame_field(owner, name, doc);
-            variants.push(quote!(#[doc = #doc] #variant(#variant #lifetime),));
+            variants.push(quote! {
+                #[doc = #doc]
+                #[cfg_attr(feature = "serde", serde(rename = #name))]
+                #variant(#variant #lifetime),
+            });
             tags.push(quote!(Frame::#variant(_) => Tag::#constant,));
             let number = tag.number;
             if tag.segments.is_empty() {
@@ -79,7 +84,7 @@ impl<'a> Generator<'a> {
             #structs
             /// A frame.
             #[derive(Clone, Debug, PartialEq)]
-            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
             pub enum Frame<'a> {
                 #(#variants)*
                 /// A tag that the dialect doesn't know.
@@ -155,10 +160,11 @@ impl<'a> Generator<'a> {
             let field = ident(&plan.field.name);
             let read = self.read_value(&scope, &rust_name, &body, &plans, plan)?;
             let write = self.write_value(&scope, &rust_name, &body, &plans, plan)?;
+            let segment = self.id_of(&scope, plan);
             reads.push(quote! {
                 let r = &mut segments.reader(#index);
                 let #field = #read?;
-                r.end().map_err(|e| e.within(#id))?;
+                r.end().map_err(|e| e.within(#segment))?;
             });
             writes.push(quote! {
                 let w = &mut wire::Writer::new();
@@ -168,6 +174,7 @@ impl<'a> Generator<'a> {
             });
             names.push(field);
         }
+        let count = plans.len();
         Ok(quote! {
             #declaration
             impl #lifetime #type_name #lifetime {
@@ -179,6 +186,7 @@ impl<'a> Generator<'a> {
                 ) -> Result<Self, wire::Error> {
                     t.open(#id, segments.start());
                     #(#reads)*
+                    segments.end_after(#count)?;
                     t.close(segments.end(), None);
                     Ok(Self { #(#names),* })
                 }

@@ -5,7 +5,7 @@
 mod enums;
 mod fields;
 mod frames;
-mod names;
+pub(crate) mod names;
 mod read;
 mod states;
 mod structs;
@@ -18,6 +18,7 @@ use quote::{format_ident, quote};
 use crate::model::*;
 use crate::spec::{DialectView, Spec};
 use fields::FieldTable;
+pub(crate) use fields::Row;
 use names::{constant, ident, pascal};
 
 /// The whole of it, formatted.
@@ -25,6 +26,13 @@ pub fn generate(spec: &Spec) -> Result<String, String> {
     let tokens = Generator::new(spec).all()?;
     let file: syn::File = syn::parse2(tokens).map_err(|e| format!("the generated code is no Rust: {e}"))?;
     Ok(prettyplease::unparse(&file))
+}
+
+/// The rows of the field table, for lint; what makes the generator give up is its error.
+pub(crate) fn field_rows(spec: &Spec) -> Result<Vec<Row>, String> {
+    let mut generator = Generator::new(spec);
+    generator.all()?;
+    Ok(generator.fields.rows)
 }
 
 /// What is being generated, and the fields met so far.
@@ -56,7 +64,7 @@ impl<'a> Generator<'a> {
         Generator { spec, fields: FieldTable::default() }
     }
 
-    fn all(mut self) -> Result<TokenStream, String> {
+    fn all(&mut self) -> Result<TokenStream, String> {
         let spec = self.spec;
         self.common_fields()?;
         let context = self.context()?;

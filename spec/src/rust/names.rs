@@ -11,14 +11,16 @@ pub(super) fn ident(name: &str) -> Ident {
 }
 
 /// A type or variant.
-pub(super) fn pascal(name: &str) -> String {
-    let name = name.to_pascal_case();
+pub(crate) fn pascal(name: &str) -> String {
+    let minus = if name.starts_with('-') { "Minus" } else { "" };
+    let name = format!("{minus}{}", name.to_pascal_case());
     if name.starts_with(|c: char| c.is_ascii_digit()) { format!("N{name}") } else { name }
 }
 
 /// A constant.
-pub(super) fn constant(name: &str) -> String {
-    let name = name.to_shouty_snake_case();
+pub(crate) fn constant(name: &str) -> String {
+    let minus = if name.starts_with('-') { "MINUS_" } else { "" };
+    let name = format!("{minus}{}", name.to_shouty_snake_case());
     if name.starts_with(|c: char| c.is_ascii_digit()) { format!("N{name}") } else { name }
 }
 

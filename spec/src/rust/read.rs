@@ -1,5 +1,7 @@
 //! The function that reads a structure.
 
+use std::ops::RangeInclusive;
+
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
@@ -84,7 +86,7 @@ impl<'a> Generator<'a> {
         if let Some(expected) = &field.equals {
             let ty = plan.ty.as_ref().ok_or("a constant is no union")?;
             let id = self.leaf(scope, &field.name, ty, &field.doc, &field.display)?;
-            return Ok(match expected {
+            let read = match expected {
                 Constant::Number(n) => {
                     let (rust, n) = (self.rust_type(scope.dialect, ty)?, constant_number(*n));
                     let value = self.wrap_number(scope, ty, n)?;
@@ -94,6 +96,10 @@ impl<'a> Generator<'a> {
                     let bytes = Literal::byte_string(&parse_hex(text)?.concat());
                     quote!(r.constant_bytes(t, #id, #bytes)?;)
                 }
+            };
+            return Ok(match self.presence(s, plans, field, From::Locals)? {
+                Some(condition) => quote!(if #condition { #read }),
+                None => read,
             });
         }
         let read = self.read_value(scope, owner, s, plans, plan)?;
@@ -165,7 +171,7 @@ impl<'a> Generator<'a> {
             }
             Type::Counted(item) => {
                 let count = self.measure(plans, field)?;
-                let (list, bound, item) = self.list_parts(scope, field, item, max)?;
+                let (list, bound, item) = self.list_parts(scope, field, &field.name, item, max)?;
                 Ok(quote!(r.counted(t, #list, #count, #bound, |r, t| #item)))
             }
             ty => self.read_type(scope, field, &field.name, ty, max),
@@ -189,6 +195,7 @@ impl<'a> Generator<'a> {
                 let length = self.measure(plans, field)?;
                 quote!(r.sized(t, #id, #length, #max))
             }
+            Type::Rest if max != u64::MAX => quote!(r.sized(t, #id, r.left() as u64, #max)),
             Type::Rest => quote!(Ok::<_, wire::Error>(r.rest(t, #id))),
             _ => return Err(format!("{}: only a blob can be sealed", field.name)),
         })
@@ -200,6 +207,12 @@ impl<'a> Generator<'a> {
             p.field.length_of.as_ref() == Some(&field.name) || p.field.count_of.contains(&field.name)
         };
         let plan = plans.iter().find(measures).ok_or_else(|| format!("{}: nothing measures it", field.name))?;
+        if plan.conditional() || FieldPlan::is_conditional(field) {
+            return Err(format!(
+                "{}: what is measured or counted, and what measures it, must always be there",
+                field.name
+            ));
+        }
         let name = ident(&plan.field.name);
         Ok(quote!(#name.to_u64()))
     }
@@ -231,13 +244,16 @@ impl<'a> Generator<'a> {
                     _ => quote!(r.scalar::<#rust, _>(t, #id)),
                 }
             }
-            Type::Empty => quote!(Ok::<_, wire::Error>(())),
+            Type::Empty => {
+                let id = self.leaf(scope, name, ty, &field.doc, &field.display)?;
+                quote!(Ok::<_, wire::Error>(r.empty(t, #id)))
+            }
             Type::List(item) => {
-                let (list, bound, item) = self.list_parts(scope, field, item, max)?;
+                let (list, bound, item) = self.list_parts(scope, field, name, item, max)?;
                 quote!(r.list(t, #list, #bound, |r, t| #item))
             }
             Type::Array(item, n) => {
-                let (list, bound, item) = self.list_parts(scope, field, item, u64::MAX)?;
+                let (list, bound, item) = self.list_parts(scope, field, name, item, u64::MAX)?;
                 quote!(r.counted(t, #list, u64::from(#n), #bound, |r, t| #item))
             }
             Type::Map(key, value) => {
@@ -263,7 +279,7 @@ impl<'a> Generator<'a> {
         let id = format!("{}_{}_PRESENT", scope.constant, constant(name));
         let filter = format!("{}.{name}.present", scope.filter);
         let label = super::names::label(name);
-        self.fields.add(&id, name, &filter, &label, &field.doc, quote!(Kind::Bool), &Display::default())
+        self.fields.add(&id, name, &filter, &label, &field.doc, quote!(Kind::Present), &Display::default())
     }
 
     /// The constant of a list itself, its bounds, and the expression for an item.
@@ -271,16 +287,16 @@ impl<'a> Generator<'a> {
         &mut self,
         scope: &Scope<'a>,
         field: &Field,
+        name: &str,
         item: &Type,
         max: u64,
     ) -> Result<(TokenStream, TokenStream, TokenStream), String> {
-        let id = format!("{}_{}_COUNT", scope.constant, constant(&field.name));
-        let base = field.display.filter.clone().unwrap_or_else(|| format!("{}.{}", scope.filter, field.name));
-        let label = super::names::label(&field.name);
+        let id = format!("{}_{}_COUNT", scope.constant, constant(name));
+        let base = field.display.filter.clone().unwrap_or_else(|| format!("{}.{name}", scope.filter));
+        let label = super::names::label(name);
         let shown = Display { label: field.display.label.clone(), ..Display::default() };
-        let list =
-            self.fields.add(&id, &field.name, &format!("{base}.count"), &label, &field.doc, quote!(Kind::List), &shown);
-        let read = self.read_type(scope, field, &field.name, item, u64::MAX)?;
+        let list = self.fields.add(&id, name, &format!("{base}.count"), &label, &field.doc, quote!(Kind::List), &shown);
+        let read = self.read_type(scope, field, name, item, u64::MAX)?;
         let min_size = self.min_size(scope.dialect, item);
         Ok((list, quote!(wire::Bound { max: #max, min_size: #min_size }), read))
     }
@@ -341,8 +357,10 @@ impl<'a> Generator<'a> {
             let rust = format_ident!("{}", pascal(named));
             return Ok((id, quote!(<#rust as wire::Composite<Context>>::decode(r, cx, t))));
         }
-        let id = self.leaf(scope, &field.name, &Type::Empty, &field.doc, &field.display)?;
+        let id = format!("{}_{}", scope.constant, constant(&field.name));
         let base = field.display.filter.clone().unwrap_or_else(|| format!("{}.{}", scope.filter, field.name));
+        let label = super::names::label(&field.name);
+        let id = self.fields.add(&id, &field.name, &base, &label, &field.doc, quote!(Kind::Held), &field.display);
         let inner = Scope {
             dialect: scope.dialect,
             constant: format!("{}_{}", scope.constant, constant(&field.name)),
@@ -373,12 +391,11 @@ impl<'a> Generator<'a> {
             let ty = parse_type(text)?;
             let (variant, pattern) =
                 (format_ident!("{}", pascal(case)), self.case_pattern(scope, s, &switch.switch, case)?);
-            if ty == Type::Empty {
-                arms.push(quote!(Some(#pattern) => Ok(#union::#variant),));
-                continue;
-            }
             let read = self.read_type(&inner, &plain, case, &ty, u64::MAX)?;
-            arms.push(quote!(Some(#pattern) => #read.map(#union::#variant),));
+            arms.push(match ty {
+                Type::Empty => quote!(Some(#pattern) => #read.map(|()| #union::#variant),),
+                _ => quote!(Some(#pattern) => #read.map(#union::#variant),),
+            });
         }
         let other =
             self.leaf(&inner, "other", &Type::Rest, "Bytes that the spec doesn't lay out.", &Display::default())?;
@@ -442,20 +459,28 @@ impl<'a> Generator<'a> {
         switch: &str,
         case: &str,
     ) -> Result<TokenStream, String> {
+        let range = self.case_range(scope, s, switch, case)?;
+        let (first, last) = (Literal::i64_unsuffixed(*range.start()), Literal::i64_unsuffixed(*range.end()));
+        Ok(if range.start() == range.end() { quote!(#first) } else { quote!(#first..=#last) })
+    }
+
+    /// The numbers of a union's case.
+    pub(super) fn case_range(
+        &self,
+        scope: &Scope<'a>,
+        s: &Struct,
+        switch: &str,
+        case: &str,
+    ) -> Result<RangeInclusive<i64>, String> {
         let number = case.strip_prefix("0x").map_or_else(|| case.parse(), |hex| i64::from_str_radix(hex, 16));
         if let Ok(number) = number {
-            let number = Literal::i64_unsuffixed(number);
-            return Ok(quote!(#number));
+            return Ok(number..=number);
         }
         let ty = self.switch_type(scope, s, switch)?;
         let values =
             self.spec.enums.get(&ty).ok_or_else(|| format!("`{switch}` is no enum, so `{case}` means nothing"))?;
         let value = values.values.get(case).ok_or_else(|| format!("`{case}` is no value of {ty}"))?;
-        let (first, last) = (Literal::i64_unsuffixed(value.number), value.to.map(Literal::i64_unsuffixed));
-        Ok(match last {
-            Some(last) => quote!(#first..=#last),
-            None => quote!(#first),
-        })
+        Ok(value.number..=value.to.unwrap_or(value.number))
     }
 
     /// The name of the type of what decides over a union.

@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::names::{ident, pascal};
 use super::types::keeps_extra;
 use super::{Generator, Scope};
-use crate::expr::{Piece, Scalar, Type, parse_template, parse_type};
+use crate::expr::{Condition, Operator, Piece, Scalar, Type, parse_condition, parse_template, parse_type};
 use crate::model::*;
 
 /// A field with its expressions parsed.
@@ -26,7 +26,12 @@ impl FieldPlan<'_> {
 
     /// Whether it may be missing.
     pub(super) fn conditional(&self) -> bool {
-        self.field.when.is_some() || self.field.since.is_some() || self.field.until.is_some()
+        Self::is_conditional(self.field)
+    }
+
+    /// Whether a field may be missing.
+    pub(super) fn is_conditional(field: &Field) -> bool {
+        field.when.is_some() || field.since.is_some() || field.until.is_some()
     }
 }
 
@@ -122,7 +127,7 @@ impl<'a> Generator<'a> {
         }
         for plan in plans.iter().filter(|p| p.stored()) {
             let field = plan.field;
-            let (rust, default) = self.stored_type(scope, &rust_name, plan, &mut unions)?;
+            let (rust, default) = self.stored_type(scope, &rust_name, s, plans, plan, &mut unions)?;
             let name = ident(&field.name);
             let attribute = self.serde_attribute(plan);
             let doc = documentation(&field.doc, field.release.as_deref(), field.source.as_deref());
@@ -185,6 +190,8 @@ impl<'a> Generator<'a> {
         &mut self,
         scope: &Scope<'a>,
         owner: &str,
+        s: &Struct,
+        plans: &[FieldPlan<'_>],
         plan: &FieldPlan<'_>,
         unions: &mut TokenStream,
     ) -> Result<(TokenStream, TokenStream), String> {
@@ -198,6 +205,9 @@ impl<'a> Generator<'a> {
                 TypeRef::Switch(switch) => {
                     unions.extend(self.union_type(scope, owner, field, switch)?);
                     let name = union_name(owner, &field.name);
+                    if let Some(case) = self.default_case(scope, s, plans, switch)? {
+                        default = quote!(#name::#case);
+                    }
                     quote!(#name<'a>)
                 }
                 TypeRef::Expr(text) => {
@@ -213,17 +223,38 @@ impl<'a> Generator<'a> {
         }
         if plan.conditional() {
             rust = quote!(Option<#rust>);
-            default = quote!(None);
+            default = if present_by_default(s, plans, field)? { quote!(Some(#default)) } else { quote!(None) };
         }
         Ok((rust, default))
+    }
+
+    /// The variant that a fresh union has, if a case fits the value that a fresh field has that decides over it.
+    fn default_case(
+        &self,
+        scope: &Scope<'a>,
+        s: &Struct,
+        plans: &[FieldPlan<'_>],
+        switch: &Switch,
+    ) -> Result<Option<TokenStream>, String> {
+        let Some(number) = default_number(s, plans, &switch.switch)? else { return Ok(None) };
+        for (case, text) in &switch.cases {
+            if !self.case_range(scope, s, &switch.switch, case)?.contains(&number) {
+                continue;
+            }
+            let (variant, ty) = (format_ident!("{}", pascal(case)), parse_type(text)?);
+            let default = self.default_value(&ty);
+            return Ok(Some(if ty == Type::Empty { quote!(#variant) } else { quote!(#variant(#default)) }));
+        }
+        Ok(None)
     }
 
     fn serde_attribute(&self, plan: &FieldPlan<'_>) -> TokenStream {
         let field = plan.field;
         let mut options = Vec::new();
-        if plan.conditional() && field.holds.is_some() {
+        let optional = matches!(plan.ty, Some(Type::Optional(_)));
+        if plan.conditional() && (field.holds.is_some() || optional) {
             options.push(quote!(default, with = "wire::json::present"));
-        } else if plan.conditional() || field.holds.is_some() {
+        } else if plan.conditional() || field.holds.is_some() || optional {
             options.push(quote!(default));
         }
         if field.display.base == Some(Base::Hex) && holds_unsigned(plan.ty.as_ref()) {
@@ -308,22 +339,23 @@ impl<'a> Generator<'a> {
             match piece {
                 Piece::Text(text) => format.push_str(&text),
                 Piece::Field(path) => {
-                    format.push_str("{}");
-                    arguments.push(self.shown(scope, s, &path)?);
+                    let (argument, hex) = self.shown(scope, s, &path)?;
+                    format.push_str(if hex { "{:#x}" } else { "{}" });
+                    arguments.push(argument);
                 }
             }
         }
         Ok(quote!(write!(f, #format #(, #arguments)*)))
     }
 
-    /// A field as something that can be formatted.
-    fn shown(&self, scope: &Scope<'a>, s: &Struct, path: &[String]) -> Result<TokenStream, String> {
+    /// A field as something that can be formatted, and whether in hexadecimal.
+    fn shown(&self, scope: &Scope<'a>, s: &Struct, path: &[String]) -> Result<(TokenStream, bool), String> {
         let mut current: &Struct = s;
         let mut access = quote!(self);
         for (depth, name) in path.iter().enumerate() {
             let missing = || format!("a text names `{name}`, which is no field that can be shown");
             if name == "struct_v" && current.versioned.is_some() {
-                return Ok(quote!(#access.struct_v));
+                return Ok((quote!(#access.struct_v), false));
             }
             let field = current.fields.iter().find(|f| f.name == *name).ok_or_else(missing)?;
             let plan = self.plan(field)?;
@@ -339,13 +371,16 @@ impl<'a> Generator<'a> {
                 TypeRef::Switch(_) => None,
             };
             if last {
-                return Ok(match ty {
+                let hex = field.display.base == Some(Base::Hex) && matches!(ty, Some(Type::Scalar(_))) && !optional;
+                let shown = match ty {
                     Some(Type::List(_) | Type::Counted(_) | Type::Array(..)) if !optional => {
                         quote!(wire::Join(&#access))
                     }
+                    Some(Type::Optional(_)) if !optional => quote!(wire::Maybe(&#access)),
                     _ if optional => quote!(wire::Maybe(&#access)),
                     _ => access,
-                });
+                };
+                return Ok((shown, hex));
             }
             match ty {
                 Some(Type::Named(named)) if !optional => match self.shape(scope.dialect, &named)? {
@@ -359,10 +394,52 @@ impl<'a> Generator<'a> {
     }
 }
 
+/// Whether a fresh structure has a conditional field.
+fn present_by_default(s: &Struct, plans: &[FieldPlan<'_>], field: &Field) -> Result<bool, String> {
+    let version = match &s.version {
+        Some(_) => None,
+        None => s.versioned.as_ref().map(|v| u16::from(v.version)),
+    };
+    let since = field.since.is_none_or(|since| version.is_none_or(|v| v >= since));
+    let until = field.until.is_none_or(|until| version.is_some_and(|v| v <= until));
+    let when = match &field.when {
+        None => true,
+        Some(text) => match parse_condition(text)? {
+            Condition::More => false,
+            Condition::Compare(name, operator, number) => {
+                default_number(s, plans, &name)?.is_some_and(|v| match operator {
+                    Operator::Equal => v == number,
+                    Operator::NotEqual => v != number,
+                    Operator::AtLeast => v >= number,
+                    Operator::AnyBit => v & number != 0,
+                })
+            }
+        },
+    };
+    Ok(since && until && when)
+}
+
+/// The number that a fresh structure has in the field that decides over a condition or a union.
+fn default_number(s: &Struct, plans: &[FieldPlan<'_>], name: &str) -> Result<Option<i64>, String> {
+    if name.starts_with('$') {
+        return Ok(None);
+    }
+    if let (true, Some(versioned)) = (name == "struct_v", &s.versioned) {
+        return Ok(Some(versioned.version.into()));
+    }
+    let first = name.split('.').next().unwrap_or_default();
+    let Some(plan) = plans.iter().find(|p| p.field.name == first) else { return Ok(None) };
+    let there = !plan.conditional() || present_by_default(s, plans, plan.field)?;
+    Ok(there.then_some(0))
+}
+
 /// Whether a type is an unsigned integer or a list of them.
 fn holds_unsigned(ty: Option<&Type>) -> bool {
     match ty {
-        Some(Type::Scalar(scalar)) => matches!(scalar, Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64),
+        Some(Type::Scalar(scalar)) => {
+            use Scalar::*;
+            matches!(scalar, U8 | U16 | U32 | U64 | U16Be | U32Be | U64Be)
+        }
         Some(Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item)) => {
             holds_unsigned(Some(item))
         }

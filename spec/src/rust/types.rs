@@ -141,6 +141,10 @@ impl<'a> Generator<'a> {
         match ty {
             Type::Scalar(Scalar::Ipv4) => quote!(std::net::Ipv4Addr::UNSPECIFIED),
             Type::Scalar(Scalar::Ipv6) => quote!(std::net::Ipv6Addr::UNSPECIFIED),
+            Type::Array(item, n) => {
+                let (item, n) = (self.default_value(item), *n as usize);
+                quote!(vec![#item; #n])
+            }
             _ => quote!(Default::default()),
         }
     }

@@ -32,7 +32,11 @@ impl<'a> Generator<'a> {
             Some(_) => quote! {
                 #marker
                 w.put(&[self.struct_v, self.struct_compat]);
-                w.length::<u32>(field::COMMON_STRUCT_LEN, u64::MAX, |w| { #body Ok(()) })
+                let struct_len_at = w.position();
+                w.scalar(&0_u32);
+                let struct_start = w.position();
+                #body
+                w.patch::<u32>(field::COMMON_STRUCT_LEN, struct_len_at, (w.position() - struct_start) as u64, u64::MAX)
             },
             None => quote!(#marker w.put(&[self.struct_v]); #body Ok(())),
         })
@@ -60,7 +64,7 @@ impl<'a> Generator<'a> {
         let name = ident(&field.name);
         let local = |what: &str| format_ident!("{}_{what}", field.name);
         if let Some(expected) = &field.equals {
-            return Ok(match expected {
+            let write = match expected {
                 Constant::Hex(text) => {
                     let bytes = Literal::byte_string(&parse_hex(text)?.concat());
                     quote!(w.put(#bytes);)
@@ -69,11 +73,21 @@ impl<'a> Generator<'a> {
                     let ty = plan.ty.as_ref().ok_or("a constant is no union")?;
                     let (rust, n) = (self.integer_type(scope, ty)?, constant_number(*n));
                     match ty {
-                        Type::Scalar(Scalar::U16Be | Scalar::U32Be | Scalar::U64Be) => quote!(w.scalar(&wire::Be(#n));),
+                        Type::Scalar(Scalar::U16Be | Scalar::U32Be | Scalar::U64Be) => {
+                            quote!(w.scalar::<#rust>(&wire::Be(#n));)
+                        }
                         _ => quote!(w.scalar::<#rust>(&#n);),
                     }
                 }
-            });
+            };
+            if !plan.conditional() {
+                return Ok(write);
+            }
+            if self.decided_outside(s, field) {
+                return Err(format!("{}: a writer can't know whether the constant is there", field.name));
+            }
+            let condition = self.presence(s, plans, field, From::Fields)?;
+            return Ok(quote!(if #condition { #write }));
         }
         if let Some(target) = &field.length_of {
             let rust = self.integer_type(scope, plan.ty.as_ref().ok_or("a length is no union")?)?;
@@ -121,11 +135,7 @@ impl<'a> Generator<'a> {
         if !plan.conditional() {
             return Ok(quote!({ let v = &self.#name; #write }));
         }
-        // what depends on bytes left or on the context is written if it is set
-        let context =
-            |text: &String| matches!(parse_condition(text), Ok(Condition::More)) || text.trim_start().starts_with('$');
-        let versioned = (field.since.is_some() || field.until.is_some()) && s.version.is_some();
-        if field.when.as_ref().is_some_and(context) || versioned {
+        if self.decided_outside(s, field) {
             return Ok(quote!(if let Some(v) = &self.#name { #write }));
         }
         let condition = self.presence(s, plans, field, From::Fields)?.unwrap_or_else(|| quote!(true));
@@ -139,7 +149,15 @@ impl<'a> Generator<'a> {
         })
     }
 
-    fn id_of(&self, scope: &Scope<'a>, plan: &FieldPlan<'_>) -> TokenStream {
+    /// Whether a field is there depends on bytes left or on the context: a writer writes it if it is set.
+    fn decided_outside(&self, s: &Struct, field: &Field) -> bool {
+        let outside =
+            |text: &String| matches!(parse_condition(text), Ok(Condition::More)) || text.trim_start().starts_with('$');
+        let versioned = (field.since.is_some() || field.until.is_some()) && s.version.is_some();
+        field.when.as_ref().is_some_and(outside) || versioned
+    }
+
+    pub(super) fn id_of(&self, scope: &Scope<'a>, plan: &FieldPlan<'_>) -> TokenStream {
         match &plan.ty {
             Some(Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Array(..)) if plan.field.holds.is_none() => {
                 self.list_id(scope, &plan.field.name)
@@ -179,20 +197,14 @@ impl<'a> Generator<'a> {
         let (field, max) = (plan.field, plan.max);
         let Some(ty) = &plan.ty else {
             let TypeRef::Switch(switch) = &field.ty else { return Err("a type is an expression or a union".into()) };
-            return self.write_switch(scope, owner, s, plans, field, switch);
+            let write = self.write_switch(scope, owner, s, plans, field, switch)?;
+            return Ok(inside(&self.field_id(scope, &field.name), &write));
         };
         let id = self.field_id(scope, &field.name);
         if let Some(holds) = &field.holds {
             let inner = match holds {
                 TypeRef::Switch(switch) => self.write_switch(scope, owner, s, plans, field, switch)?,
-                TypeRef::Expr(text) if self.spec.find_type(scope.dialect, text).is_some() => {
-                    // the blob's own length adds the field to the path
-                    if matches!(ty, Type::Blob(_)) {
-                        quote!(v.encode(w)?;)
-                    } else {
-                        quote!(v.encode(w).map_err(|e| e.within(#id))?;)
-                    }
-                }
+                TypeRef::Expr(text) if self.spec.find_type(scope.dialect, text).is_some() => quote!(v.encode(w)?;),
                 TypeRef::Expr(text) => {
                     let inner =
                         Scope { constant: format!("{}_{}", scope.constant, constant(&field.name)), ..scope.clone() };
@@ -204,7 +216,10 @@ impl<'a> Generator<'a> {
                     let prefix = prefix_type(*prefix);
                     quote!(w.length::<#prefix>(#id, #max, |w| { if let Some(v) = v { #inner } Ok(()) })?;)
                 }
-                _ => quote!(if let Some(v) = v { #inner }),
+                _ => {
+                    let write = inside(&id, &inner);
+                    quote!(if let Some(v) = v { #write })
+                }
             });
         }
         let bytes = if field.sealed.is_some() { quote!(&v.bytes) } else { quote!(v) };
@@ -217,7 +232,10 @@ impl<'a> Generator<'a> {
             Type::Counted(item) => {
                 let (list, item) =
                     (self.list_id(scope, &field.name), self.write_type(scope, &field.name, item, u64::MAX)?);
-                Ok(quote!(w.counted(#list, v, |w, v| { #item Ok(()) })?;))
+                Ok(quote! {
+                    wire::Writer::at_most(#list, v.len(), #max)?;
+                    w.counted(#list, v, |w, v| { #item Ok(()) })?;
+                })
             }
             ty => self.write_type(scope, &field.name, ty, max),
         }
@@ -291,7 +309,7 @@ impl<'a> Generator<'a> {
         field: &Field,
         switch: &Switch,
     ) -> Result<TokenStream, String> {
-        let (union, id) = (union_name(owner, &field.name), self.field_id(scope, &field.name));
+        let union = union_name(owner, &field.name);
         let free = switch.switch.starts_with('$'); // the writer isn't told the context: the variant alone counts
         let inner = Scope { constant: format!("{}_{}", scope.constant, constant(&field.name)), ..scope.clone() };
         let (mut arms, mut patterns) = (Vec::new(), Vec::new());
@@ -315,10 +333,17 @@ impl<'a> Generator<'a> {
         Ok(quote! {
             match (#decides, v) {
                 #(#arms)*
-                (Some(#(#patterns)|*), _) => return Err(wire::Error::new(wire::ErrorKind::WrongCase, 0).within(#id)),
+                (Some(#(#patterns)|*), _) => return Err(wire::Error::new(wire::ErrorKind::WrongCase, 0)),
                 (_, #union::Other(v)) => w.put(v),
-                _ => return Err(wire::Error::new(wire::ErrorKind::WrongCase, 0).within(#id)),
+                _ => return Err(wire::Error::new(wire::ErrorKind::WrongCase, 0)),
             }
         })
+    }
+}
+
+/// Statements whose errors name the field around them.
+fn inside(id: &TokenStream, statements: &TokenStream) -> TokenStream {
+    quote! {
+        (|w: &mut wire::Writer| -> Result<(), wire::Error> { #statements Ok(()) })(w).map_err(|e| e.within(#id))?;
     }
 }

@@ -1,1 +1,0 @@
-//! What a schema can't check.

@@ -1,0 +1,539 @@
+//! What lint finds: small specs with one fault each.
+#![allow(clippy::unwrap_used)]
+
+use msgr2_spec::load::{self, Problem};
+use msgr2_spec::{Spec, lint};
+
+/// A spec without fault, in pieces: a file of what dialects share, and the file of one dialect.
+const SHARED: &str = r#"
+common:
+  marker: {type: u8, doc: "A."}
+  struct_v: {type: u8, doc: "A."}
+  struct_compat: {type: u8, doc: "A."}
+  struct_len: {type: u32, doc: "A."}
+  preamble: {type: empty, doc: "A."}
+  epilogue: {type: empty, doc: "A."}
+  extra: {type: rest, doc: "A."}
+  unknown: {type: rest, doc: "A."}
+  encrypted: {type: rest, doc: "A."}
+  undecoded: {type: rest, doc: "A."}
+context:
+  method: {type: kind, doc: "A."}
+  message_version: {type: u16, doc: "A."}
+limits:
+  most: {max: 9, unit: items, doc: "A."}
+findings:
+  lost: {severity: note, group: undecoded, summary: Lost, doc: "A."}
+enums:
+  kind:
+    base: u8
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    values:
+      none: {number: 0, doc: "A."}
+      some: {number: 1, to: 3, doc: "A."}
+      many: {number: 9, doc: "A."}
+  message_type:
+    base: u16
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    values:
+      MAP: {number: 4, doc: "A."}
+      LOG: {number: 5, release: "16.2.0", doc: "A."}
+flags:
+  bits:
+    base: u8
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    values:
+      ONE: {bit: 0, doc: "A."}
+      TWO: {bits: [1, 0], doc: "A."}
+types:
+  point:
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    summary: "{x}, {y}"
+    fields:
+      - {name: x, type: u32, doc: "A."}
+      - {name: y, type: u32, doc: "A."}
+  shape:
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    versioned: {version: 4, compat: 1}
+    summary: "{kind} {points} v{struct_v}"
+    fields:
+      - {name: kind, type: kind, doc: "A."}
+      - {name: magic, type: bytes<2>, equals: "0102", doc: "A."}
+      - {name: width, type: u16, length_of: name, doc: "A."}
+      - {name: count, type: u32, count_of: [points], doc: "A."}
+      - {name: name, type: sized, doc: "A."}
+      - {name: points, type: counted<point>, max: most, doc: "A."}
+      - {name: secret, type: blob, sealed: {key: service, usage: 1, holds: point}, doc: "A."}
+      - {name: inner, type: blob, holds: point, since: 2, until: 3, doc: "A."}
+      - {name: more, type: u8, since: 4, when: kind == 1, display: {base: hex}, doc: "A."}
+      - name: body
+        type: {switch: kind, none: empty, some: point, 0xa: u8}
+        since: 4
+        doc: A.
+    examples:
+      - {doc: a, hex: "01", value: {}}
+    refused:
+      - {doc: a, hex: "01", error: incomplete, at: kind}
+messages:
+  map:
+    number: 4
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    versions: {head: 2, compat: 1}
+    front:
+      - {name: fsid, type: uuid, doc: "A."}
+      - {name: epoch, type: u32, since: 2, doc: "A."}
+"#;
+
+const DIALECT: &str = r#"
+dialect: {name: v2.0, doc: "A.", release: "14.2.0", source: Ceph}
+banner: {type: greeting, info: "{features}"}
+types:
+  greeting:
+    doc: A.
+    fields:
+      - {name: features, type: bits, doc: "A."}
+  head:
+    doc: A.
+    fields:
+      - {name: tag, type: tag, doc: "A."}
+envelope:
+  doc: A.
+  modes:
+    crc:
+      - {block: head, covers: all of it, seed: 0, doc: "A."}
+      - {segments: "0", doc: "A."}
+      - {segments: "1..", doc: "A."}
+  examples:
+    - {doc: a, mode: crc, tag: hello, hex: "01", value: {}}
+guards:
+  good: {doc: "A."}
+  bad: {doc: "A."}
+actions:
+  note: {doc: "A."}
+tags:
+  hello:
+    number: 1
+    from: both
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    info: "{shape.kind}"
+    fields:
+      - {name: shape, type: shape, doc: "A."}
+    examples:
+      - {doc: a, hex: "01", context: {method: none}, value: {}}
+  answer:
+    number: 2
+    from: server
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    open: true
+    fields:
+      - {name: payload, type: blob, holds: {switch: $method, none: empty}, doc: "A."}
+    examples:
+      - {doc: a, hex: "01", value: {}}
+  news:
+    number: 3
+    from: server
+    doc: A.
+    release: "14.2.0"
+    source: Ceph
+    segments:
+      - {name: front, type: point, doc: "A."}
+      - {name: data, type: rest, doc: "A."}
+    examples:
+      - {doc: a, hex: "01 | 02", value: {}}
+states:
+  client:
+    begin:
+      start: true
+      doc: A.
+      on:
+        banner: {to: greeted, sends: [hello]}
+    greeted:
+      doc: A.
+      on:
+        hello: {to: greeted}
+        answer:
+          - {to: over, when: good, do: [note]}
+          - {to: greeted, when: bad}
+        news: {to: over}
+    over:
+      doc: A.
+      end: true
+  server:
+    begin:
+      doc: A.
+      start: true
+      on:
+        banner: {to: ready, sends: [hello]}
+    ready:
+      doc: A.
+      sends: [answer, news]
+      on:
+        hello: {to: ready}
+"#;
+
+const CHILD: &str = r#"
+dialect: {name: v2.1, extends: v2.0, doc: "A.", release: "14.2.0", source: Ceph}
+types:
+  head:
+    doc: A.
+    fields:
+      - {name: tag, type: tag, doc: "A."}
+      - {name: crc, type: u32, doc: "A."}
+"#;
+
+fn check(shared: &str, dialect: &str, child: &str) -> Vec<Problem> {
+    let files = [("types/all.yaml", shared), ("dialects/v2.0/all.yaml", dialect), ("dialects/v2.1/all.yaml", child)];
+    let sources = files.iter().map(|(path, text)| load::text(path, text)).collect::<Result<Vec<_>, _>>();
+    let spec = sources.map_err(|problem| vec![problem]).and_then(Spec::join);
+    spec.map_or_else(|problems| problems, |spec| lint::check(&spec))
+}
+
+/// Replaces a text of the sound spec, and looks for a problem with these words, in an item that begins at the line of
+/// the new text, right below, or a few lines before it. If the new text has a `§`, its line is meant.
+#[track_caller]
+fn finds(old: &str, new: &str, what: &str) {
+    let mut files = [SHARED, DIALECT, CHILD].map(str::to_owned);
+    let hits: usize = files.iter().map(|text| text.matches(old).count()).sum();
+    assert_eq!(hits, 1, "`{old}` stands {hits} times");
+    let mut line = 0;
+    for text in &mut files {
+        if let Some(at) = text.find(old) {
+            let offset = new.find('§').unwrap_or_default();
+            *text = text.replacen(old, new, 1);
+            line = text[..at + offset].matches('\n').count() as u64 + 1;
+            *text = text.replace('§', "");
+        }
+    }
+    let problems = check(&files[0], &files[1], &files[2]);
+    let near = |p: &Problem| p.line <= line + 1 && p.line + 6 >= line;
+    let list: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    let found = problems.iter().any(|p| near(p) && p.what.contains(what));
+    assert!(found, "wanted in line {line}: {what}\ngot:\n{}", list.join("\n"));
+}
+
+#[test]
+fn a_sound_spec_has_no_problems() {
+    let problems = check(SHARED, DIALECT, CHILD);
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn numbers() {
+    finds("many: {number: 9,", "many: {number: 3,", "shares a number with `some`");
+    finds("many: {number: 9,", "many: {number: 256,", "doesn't fit into u8");
+    finds("many: {number: 9,", "many: {number: -1,", "doesn't fit into u8");
+    finds("number: 1, to: 3,", "number: 1, to: 1,", "is no range");
+    finds(
+        "base: u8\n    doc: A.\n    release: \"14.2.0\"\n    source: Ceph\n    values:\n      none",
+        "base: §f32\n    doc: A.\n    release: \"14.2.0\"\n    source: Ceph\n    values:\n      none",
+        "no little-endian integer",
+    );
+    finds("ONE: {bit: 0,", "ONE: {", "has no bit");
+    finds("ONE: {bit: 0,", "ONE: {bit: 8,", "outside u8");
+    finds("ONE: {bit: 0,", "ONE: {bit: 0, bits: [1, 2],", "both bit and bits");
+    finds("ONE: {bit: 0,", "ONE: {bits: [0],", "a single one is `bit`");
+    finds("bits: [1, 0]", "bits: [1, 1]", "twice in bits");
+    finds("bits: [1, 0]", "bit: 0", "has the same bits as `ONE`");
+    finds("bits: [1, 0]", "bit: 1, with: ONE", "names no flag with the same bits");
+    finds("  news:\n    number: 3", "  news:\n    number: 2", "answer has the number 2 already");
+    finds("  news:\n    number: 3", "  news:\n    number: 0", "0 is no tag");
+    finds("    number: 4\n", "    number: 7\n", "has no value 7");
+    finds("    number: 4\n", "    number: 5\n", "is called LOG");
+    finds("method: {type: kind,", "method: {type: s8,", "neither an enum nor an unsigned integer");
+}
+
+#[test]
+fn flags_may_share_bits_if_they_say_so() {
+    let old = SHARED.replace("TWO: {bits: [1, 0],", "TWO: {bit: 0, with: ONE,");
+    assert_eq!(check(&old, DIALECT, CHILD), []);
+    let retired = SHARED.replace("TWO: {bits: [1, 0],", "TWO: {bit: 0, retired: jewel,");
+    assert_eq!(check(&retired, DIALECT, CHILD), []);
+}
+
+#[test]
+fn names_that_mean_nothing() {
+    finds("type: counted<point>", "type: counted<pint>", "`pint` names no type");
+    finds("type: counted<point>", "type: counted<", "is no type");
+    finds("holds: point, since", "holds: pint, since", "`pint` names no type");
+    finds("usage: 1, holds: point}", "usage: 1, holds: kind}", "names no structure");
+    finds("type: {switch: kind,", "type: {switch: kin,", "names no earlier field");
+    finds("type: {switch: kind,", "type: {switch: count,", "derived when writing");
+    finds("{switch: $method,", "{switch: $methode,", "no context variable `methode`");
+    finds("some: point, 0xa", "so: point, 0xa", "no value of the enum");
+    finds("some: point, 0xa", "some: pint, 0xa", "`pint` names no type");
+    finds("some: point, 0xa", "some: point, 2", "covered by `some`");
+    finds("some: point, 0xa", "some: point, 300", "is never 300");
+    finds("some: point, 0xa", "other: point, 0xa", "what a union calls the cases that it lacks");
+    finds("when: kind == 1", "when: body == 1", "doesn't come before it");
+    finds("when: kind == 1", "when: colour == 1", "names no earlier field");
+    finds("when: kind == 1", "when: secret == 1", "inside a blob");
+    finds("when: kind == 1", "when: kind.x == 1", "has no fields");
+    finds("when: kind == 1", "when: kind == 1000", "is never 1000");
+    finds("when: kind == 1", "when: kind = 1", "is no condition");
+    finds("max: most", "max: least", "names no limit");
+    finds("name: y, type: u32,", "name: y, type: u32, max: 3,", "max bounds nothing");
+    finds("{x}, {y}", "{x}, {z}", "names no field");
+    finds("{kind} {points}", "{kind} {secret}", "names something sealed");
+    finds("{kind} {points}", "{kind} {count}", "no part of the value");
+    finds("{kind} {points}", "{kind} {kind.x}", "looks for a field in a number");
+    finds("info: \"{features}\"", "info: \"{features\"", "brace");
+    finds("banner: {type: greeting,", "banner: {type: greetings,", "names no structure");
+    finds("{block: head,", "{block: §hat,", "names no structure");
+    finds("mode: crc, tag: hello", "mode: crcs, tag: hello", "names no mode");
+    finds("mode: crc, tag: hello", "mode: crc, tag: hi", "names no tag");
+    finds("context: {method: none}", "context: {methods: none}", "no context variable `methods`");
+    finds("extends: v2.0", "extends: v1", "names no dialect");
+}
+
+#[test]
+fn lengths_and_constants() {
+    finds("length_of: name", "length_of: points", "measures nothing: `points` isn't sized");
+    finds("length_of: name", "length_of: nobody", "names no later field");
+    finds("length_of: name,", "length_of: name, since: 2,", "must always be there");
+    finds("width, type: u16", "width, type: kind", "is a plain integer");
+    finds("count_of: [points]", "count_of: [kind]", "names no later field");
+    finds("name: name, type: sized,", "name: name, type: sized, since: 2,", "must always be there");
+    finds("equals: \"0102\"", "equals: \"01\"", "the constant has 1 bytes, its type 2");
+    finds("equals: \"0102\"", "equals: \"01xx\"", "no hex digit");
+    finds("type: bytes<2>, equals: \"0102\"", "type: u8, equals: 256", "doesn't fit");
+    finds("type: bytes<2>, equals: \"0102\"", "type: bool, equals: 1", "of an integer only");
+    finds("type: bytes<2>, equals: \"0102\"", "type: u16, equals: \"0102\"", "of bytes<n> only");
+    finds("type: bytes<2>, equals: \"0102\"", "type: bytes<0>", "1 to 65536 bytes");
+    finds("name: y, type: u32,", "name: y, type: u32, holds: kind,", "only a blob");
+    finds("holds: point, since", "holds: point, sealed: {key: a, usage: 1, holds: point}, since", "not both");
+    finds("name: y, type: u32,", "name: y, type: list<empty>,", "their number needs a max");
+    finds("name: y, type: u32,", "name: y, type: list<rest>,", "no other can follow");
+    finds("name: y, type: u32,", "name: y, type: list<sized>,", "must be all of a field");
+    finds("name: y, type: u32,", "name: y, type: string, display: {base: hex},", "are for numbers");
+    finds("display: {base: hex}", "display: {filter: MSGR2}", "a filter name is");
+}
+
+#[test]
+fn a_field_that_nothing_measures() {
+    let text = SHARED.replace("length_of: name, ", "");
+    let problems = check(&text, DIALECT, CHILD);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!((problems[0].key.as_str(), problems[0].path.as_str()), ("types.shape.name", "types/all.yaml"));
+    assert!(problems[0].what.contains("nothing before it says how long it is"), "{problems:?}");
+}
+
+#[test]
+fn order_of_fields() {
+    finds("name: kind, type: kind,", "name: kind, type: rest,", "takes all bytes that are left, but `magic` follows");
+    finds("secret, type: blob,", "secret, type: rest,", "takes all bytes");
+    finds("when: kind == 1", "when: more", "needs no more");
+    finds("name: x, type: u32,", "name: x, type: {switch: $method, none: u8},", "takes all bytes");
+    finds(
+        "- {name: shape, type: shape, doc: \"A.\"}",
+        "- {name: shape, type: shape, doc: \"A.\"}\n      - {§name: answer, type: greedy, doc: \"A.\"}",
+        "names no type",
+    );
+}
+
+#[test]
+fn an_open_structure_ends_what_it_stands_in() {
+    let text = SHARED.replace("    summary: \"{x}, {y}\"", "    open: true");
+    let problems = check(&text, DIALECT, CHILD);
+    assert!(problems.iter().any(|p| p.key == "types.shape.points" && p.what.contains("no other can follow")));
+}
+
+#[test]
+fn versions() {
+    finds("{version: 4, compat: 1}", "{version: 4, compat: 5}", "is older than the oldest reader's");
+    finds("{head: 2, compat: 1}", "{head: 1, compat: 2}", "is older than the oldest reader's");
+    finds("until: 3, doc: \"A.\"}\n", "until: 2, doc: \"A.\"}\n§", "versions 3 to 3 have neither it nor `inner`");
+    finds("since: 2, until: 3", "since: 3, until: 2", "there never");
+    finds("since: 2, until: 3", "since: 2, until: 5", "beyond the newest version, 4");
+    finds("since: 2, until: 3", "since: 0, until: 3", "count from 1");
+    finds("more, type: u8, since: 4", "more, type: u8, since: 9", "since 9 is beyond");
+    finds("name: x, type: u32,", "name: x, type: u32, since: 2,", "need a version");
+    finds("name: epoch, type: u32, since: 2,", "name: epoch, type: u32, since: 3,", "beyond the newest version, 2");
+    finds("name: more, type: u8, since: 4,", "name: more, type: u8, since: 1,", "stands behind a field of version 2");
+}
+
+#[test]
+fn recursion() {
+    let text = SHARED.replace("name: y, type: u32,", "name: y, type: list<shape>,");
+    let problems = check(&text, DIALECT, CHILD);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].what.contains("contains itself: point > shape > point"), "{problems:?}");
+    let sealed = SHARED.replace("usage: 1, holds: point}", "usage: 1, holds: shape}");
+    assert_eq!(check(&sealed, DIALECT, CHILD), [], "what is sealed is opened by nobody who reads");
+}
+
+#[test]
+fn states() {
+    finds("    greeted:\n      doc: A.", "    greeted:\n      §start: true\n      doc: A.", "starts in another state");
+    finds("      doc: A.\n      start: true", "      §doc: A.", "no state of the server says");
+    finds("    over:\n      doc: A.\n      end: true", "    over:\n      §doc: A.", "no way leads out");
+    finds(
+        "    over:\n      doc: A.",
+        "    apart:\n      §doc: A.\n      end: true\n    over:\n      doc: A.",
+        "no way leads to it",
+    );
+    finds("bad: {doc: \"A.\"}", "bad: {doc: \"A.\"}\n  §worse: {doc: \"A.\"}", "no move names it");
+}
+
+#[test]
+fn words_about_states() {
+    let cases = [
+        ("news: {to: over}", "news: {to: nowhere}", "`nowhere` names no state of the client"),
+        ("when: good", "when: fine", "`fine` names no guard"),
+        ("when: good", "when: bad", "two moves have the same guard"),
+        ("when: good, ", "", "leaves nothing to those behind it"),
+        ("do: [note]", "do: [shout]", "`shout` names no action"),
+        ("sends: [answer, news]", "sends: [news]", "the server never sends it"),
+        ("        news: {to: over}\n", "", "no state of the client accepts it"),
+        ("sends: [hello]}\n    greeted", "sends: [answer]}\n    greeted", "`answer` is not for the client to send"),
+        (
+            "        hello: {to: ready}\n",
+            "        hello: {to: ready}\n        news: {to: ready}\n",
+            "not for the server to receive",
+        ),
+        (
+            "        banner: {to: ready, sends: [hello]}",
+            "        hello: {to: ready, sends: [hello]}",
+            "awaits the banner",
+        ),
+        ("      end: true\n", "      end: true\n      sends: [hello]\n", "is an end, but something is sent"),
+    ];
+    for (old, new, what) in cases {
+        assert_eq!(DIALECT.matches(old).count(), 1, "{old}");
+        let problems = check(SHARED, &DIALECT.replace(old, new), CHILD);
+        assert!(problems.iter().any(|p| p.what.contains(what)), "{what}: {problems:#?}");
+        assert!(problems.iter().all(|p| p.path == "dialects/v2.0/all.yaml"), "{problems:#?}");
+    }
+}
+
+#[test]
+fn dialects() {
+    finds("{segments: \"0\", doc", "{segments: \"1\", doc", "don't follow those before");
+    finds("{block: head,", "{block: head, segments: \"0\",", "is either a block or segments");
+    finds("covers: all of it, seed", "seed", "its CRC covers nothing");
+    finds("dialect: {name: v2.1,", "dialect: {name: v2.2,", "stands in a folder called `v2.1`");
+    finds("banner: {type: greeting, info: \"{features}\"}\n", "", "has no banner");
+    let missing = check(SHARED, &DIALECT.replace("      - {segments: \"1..\", doc: \"A.\"}\n", ""), CHILD);
+    assert!(missing.iter().any(|p| p.what.contains("no part holds the last segments")), "{missing:?}");
+    let folder = check(SHARED, DIALECT, &CHILD.replace("name: v2.1", "name: v2.2"));
+    assert!(folder.iter().any(|p| p.what.contains("stands in a folder called `v2.1`")), "{folder:?}");
+    let twice = check(SHARED, DIALECT, &CHILD.replace("name: v2.1, extends: v2.0", "name: v2.0"));
+    assert!(twice.iter().any(|p| p.what.contains("another folder has a dialect of this name")), "{twice:?}");
+    finds(
+        "  head:\n    doc: A.\n    fields:\n      - {name: tag, type: tag, doc: \"A.\"}\n      - {name: crc",
+        "  greeting:\n    §doc: A.\n    fields:\n      - {name: tag, type: tag, doc: \"A.\"}\n      - {name: crc",
+        "overrides what the inherited banner uses",
+    );
+    finds(
+        "  head:\n    doc: A.\n    fields:\n      - {name: tag, type: tag, doc: \"A.\"}\n      - {name: crc",
+        "  shape:\n    §doc: A.\n    fields:\n      - {name: tag, type: tag, doc: \"A.\"}\n      - {name: crc",
+        "overrides what tags.hello uses",
+    );
+}
+
+#[test]
+fn docs() {
+    finds("covers: all of it, seed: 0, doc: \"A.\"", "covers: all of it, seed: 0, doc: \"\"", "has no doc");
+    finds(
+        "      LOG: {number: 5, release: \"16.2.0\", doc: \"A.\"}",
+        "      LOG: {number: 5, release: \"16.2.0\", doc: \"\"}",
+        "has no doc",
+    );
+    finds("name: fsid, type: uuid, doc: \"A.\"", "name: fsid, type: uuid, doc: \"a.\"", "capital letter");
+    finds("name: fsid, type: uuid, doc: \"A.\"", "name: fsid, type: uuid, doc: \"A\"", "no full stop");
+    finds("name: fsid, type: uuid, doc: \"A.\"", "name: fsid, type: uuid, doc: \"A. B.\"", "more than one sentence");
+    finds("release: \"16.2.0\"", "release: octopus", "no release such as");
+    finds("release: \"16.2.0\"", "release: \"14.2.0\"", "no later than that of what it stands in");
+    finds("  good: {doc: \"A.\"}", "  good: {doc: \"\"}", "has no doc");
+    finds(
+        "lost: {severity: note, group: undecoded, summary: Lost, doc: \"A.\"}",
+        "lost: {severity: note, group: undecoded, summary: Lost, doc: \"\"}",
+        "has no doc",
+    );
+    let text = SHARED.replacen("  point:\n    doc: A.\n    release: \"14.2.0\"\n", "  point:\n    doc: A.\n", 1);
+    let problems = check(&text, DIALECT, CHILD);
+    assert!(problems.iter().any(|p| p.key == "types.point" && p.what == "has no release"), "{problems:?}");
+}
+
+#[test]
+fn names() {
+    finds("  point:\n    doc", "  kind:\n    §doc", "enums.kind has this name already");
+    finds("  point:\n    doc", "  option:\n    §doc", "`option` means something already");
+    let tag = DIALECT
+        .replace("  news:\n", "  head:\n")
+        .replace("answer, news", "answer, head")
+        .replace("news: {to", "head: {to");
+    assert!(check(SHARED, &tag, CHILD).iter().any(|p| p.what.contains("has this name already")));
+    finds("name: fsid,", "name: fsId,", "not in snake_case");
+    finds("name: fsid,", "name: cx,", "needs the name `cx` for itself");
+    finds("name: magic,", "name: struct_v,", "by its header or end");
+    finds("name: y,", "name: x,", "another field is called `x`");
+    finds("many: {number", "Many: {number", "neither in snake_case");
+    finds("many: {number", "SOME: {number", "is the same as `some`");
+    let clash = SHARED.replace("  map:\n", "  maps:\n");
+    assert!(check(&clash, DIALECT, CHILD).iter().any(|p| p.what.contains("is called MAP")));
+    let union = SHARED.replace("  point:\n", "  shape_body:\n").replace("point", "shape_body");
+    assert!(
+        check(&union, DIALECT.replace("point", "shape_body").as_str(), CHILD)
+            .iter()
+            .any(|p| p.what.contains("has this name already, as Rust sees it"))
+    );
+}
+
+#[test]
+fn examples() {
+    let envelope = "  examples:\n    - {doc: a, mode: crc, tag: hello, hex: \"01\", value: {}}\n";
+    assert!(check(SHARED, &DIALECT.replace(envelope, ""), CHILD).iter().any(|p| p.what == "has no example"));
+    finds("hex: \"01\", context", "hex: \"0\", context", "odd number of hex digits");
+    finds("hex: \"01\", context", "hex: \"01|02\", context", "has 2 segments where 1 are allowed");
+    finds("hex: \"01 | 02\"", "hex: \"01|02|03\"", "has 3 segments where 2 are allowed");
+    finds("error: incomplete", "error: wrong", "`wrong` is no error");
+    let text = DIALECT.replace("    examples:\n      - {doc: a, hex: \"01 | 02\", value: {}}\n", "");
+    let problems = check(SHARED, &text, CHILD);
+    assert_eq!(
+        problems.iter().map(|p| (p.key.as_str(), p.what.as_str())).collect::<Vec<_>>(),
+        [("tags.news", "has no example")]
+    );
+}
+
+#[test]
+fn filters() {
+    let text = SHARED.replace("name: y, type: u32,", "name: y, type: u32, display: {filter: msgr2.shape.kind},");
+    let problems = check(&text, DIALECT, CHILD);
+    assert!(problems.iter().any(|p| p.what.contains("filter name `msgr2.shape.kind` already")), "{problems:?}");
+    let flag = SHARED.replace("name: y, type: u32,", "name: y, type: u32, display: {filter: msgr2.bits.one},");
+    let problems = check(&flag, DIALECT, CHILD);
+    assert!(problems.iter().any(|p| p.key == "flags.bits.ONE" && p.what.contains("already")), "{problems:?}");
+    let constant = SHARED.replace("{name: points,", "{name: names, type: list<u8>, doc: \"A.\"}\n      - {name: names_count, type: u8, doc: \"A.\"}\n      - {name: points,");
+    let problems = check(&constant, DIALECT, CHILD);
+    assert!(problems.iter().any(|p| p.what.contains("become one field in generated code")), "{problems:?}");
+}
+
+#[test]
+fn fields_that_everybody_needs() {
+    finds("  struct_len: {type: u32,", "  struct_len: {type: u16,", "must be u32");
+    let problems = check(&SHARED.replace("  extra: {type: rest, doc: \"A.\"}\n", ""), DIALECT, CHILD);
+    assert!(problems.iter().any(|p| p.key == "common.extra" && p.what.contains("is missing")), "{problems:?}");
+}
+
+#[test]
+fn the_spec_itself_is_sound() {
+    let spec = Spec::embedded().unwrap();
+    let problems: Vec<String> = lint::check(&spec).iter().map(Problem::to_string).collect();
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}

@@ -1,0 +1,772 @@
+//! A protocol that nobody speaks, from tests/invented: everything that the language of the spec can say, read and
+//! written.
+#![allow(clippy::unwrap_used)]
+
+#[allow(clippy::all, unused, missing_docs, unreachable_pub)]
+mod invented {
+    use msgr2::wire;
+    include!(concat!(env!("OUT_DIR"), "/invented.rs"));
+}
+
+use invented::{Context, FindingKind, Guard, field, limits, messages, one, two_5, types};
+use msgr2::wire::{Be, Blob, Bool, Composite, Encode, Error, FixedBytes, Kind, Reader, Recorded, Recorder, Sealed};
+use msgr2::wire::{Duration, Segments, Text, Utime, Uuid, tree};
+use msgr2_spec::expr::parse_hex;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn hex(text: &str) -> Vec<u8> {
+    parse_hex(text).unwrap().concat()
+}
+
+/// Every byte belongs to one leaf, or stands in front of what a field holds, as its length or number.
+fn check_places(recorder: &Recorder, from: usize, to: usize) {
+    let nodes = recorder.nodes();
+    let holds = |kind| matches!(kind, Kind::List | Kind::Struct(_) | Kind::Switch | Kind::Entry | Kind::Held);
+    let mut at = from;
+    for (index, node) in nodes.iter().enumerate() {
+        let (start, end) = (node.start as usize, (node.start + node.length) as usize);
+        let is_leaf = !holds(node.field.kind) || matches!(node.value, Recorded::Content(_));
+        if is_leaf {
+            assert_eq!(start, at, "{nodes:#?}");
+            at = end;
+            continue;
+        }
+        let inside = nodes[index + 1..].iter().take_while(|n| n.depth > node.depth);
+        assert!(
+            inside.clone().all(|n| n.start as usize >= start && (n.start + n.length) as usize <= end),
+            "{nodes:#?}"
+        );
+        // what stands between the beginning of a field and the first field in it is its length or number
+        let first = inside.map(|n| n.start as usize).next().unwrap_or(end);
+        let prefix = first - start;
+        assert!(matches!(prefix, 0 | 1 | 2 | 4), "{prefix} bytes: {nodes:#?}");
+        assert_eq!(start, at, "{nodes:#?}");
+        at += prefix;
+    }
+    assert_eq!(at, to, "{nodes:#?}");
+}
+
+/// Whether JSON can show a value without loss: texts must be UTF-8, numbers finite.
+fn fits_json(shown: &str) -> bool {
+    !shown.contains('\u{fffd}') && !shown.contains("NaN") && !shown.contains("inf")
+}
+
+/// Reads bytes as a type. What can be read must be written as the same bytes, with and without a trace, and shown as
+/// JSON that can be read back. A macro, because the type borrows from the bytes.
+macro_rules! check {
+    ($ty:ty, $bytes:expr, $context:expr) => {{
+        let (bytes, context): (&[u8], &Context) = ($bytes, $context);
+        let mut recorder = Recorder::new();
+        let mut reader = Reader::new(bytes);
+        let read = <$ty>::decode(&mut reader, context, &mut recorder);
+        let silent = <$ty>::decode(&mut Reader::new(bytes), context, &mut ());
+        match (read, silent) {
+            (Ok(value), Ok(silent)) => {
+                let end = reader.offset();
+                assert!(bytes.len() >= <$ty as Composite<'_, Context>>::MIN_SIZE);
+                assert_eq!(value.to_bytes().unwrap(), &bytes[..end], "{value:?}");
+                check_places(&recorder, 0, end);
+                let text = format!("{value:?}");
+                assert_eq!(text, format!("{silent:?}"));
+                if fits_json(&text) {
+                    let json = serde_json::to_value(&value).unwrap();
+                    let back: $ty = serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{e}: {json}"));
+                    assert_eq!(back, value);
+                    let shown = tree::to_json(&recorder, &[bytes]);
+                    let back: $ty = serde_json::from_value(shown.clone()).unwrap_or_else(|e| panic!("{e}: {shown}"));
+                    assert_eq!(back, value, "{shown}");
+                }
+                Ok(end)
+            }
+            (Err(error), Err(silent)) => {
+                assert_eq!(error, silent);
+                check_error(&error, bytes);
+                recorder.finish(bytes.len());
+                tree::to_json(&recorder, &[bytes]);
+                Err(error)
+            }
+            (read, silent) => panic!("with trace {read:?}, without {silent:?}"),
+        }
+    }};
+}
+
+fn check_error(error: &Error, bytes: &[u8]) {
+    assert!(error.offset <= bytes.len(), "{error}");
+    // only what is left over at the end belongs to no field
+    assert!(!error.path().is_empty() || error.kind.name() == "trailing", "{error}");
+}
+
+type Check = fn(&[u8], &Context) -> Result<usize, Error>;
+type Compare = fn(&[u8], &Context, Value);
+
+/// A type: its name, the bytes of a fresh one, its check, and the comparison of bytes with JSON in both directions.
+struct Row(&'static str, fn() -> Vec<u8>, Check, Compare);
+
+macro_rules! rows {
+    ($($ty:ty),* $(,)?) => {
+        &[$(Row(
+            stringify!($ty),
+            || <$ty>::default().to_bytes().unwrap_or_else(|e| panic!("{}: {e}", stringify!($ty))),
+            |bytes, context| check!($ty, bytes, context),
+            |bytes, context, json| {
+                let value: $ty = serde_json::from_value(json).unwrap();
+                assert_eq!(value.to_bytes().unwrap(), bytes, "{value:?}");
+                assert_eq!(<$ty>::decode(&mut Reader::new(bytes), context, &mut ()).unwrap(), value);
+            },
+        )),*]
+    };
+}
+
+const TYPES: &[Row] = rows![
+    types::Scalars,
+    types::BytesOfAllKinds,
+    types::Measured,
+    types::Point,
+    types::Nested,
+    types::Constants,
+    types::Marked,
+    types::Lengthy,
+    types::Bare,
+    types::BareOpen,
+    types::Conditions,
+    types::Unions,
+    types::UnionHead,
+    types::UnionInner,
+    types::Agreed,
+    types::Held,
+    types::Sealed,
+    messages::Report,
+    messages::Nothing,
+    one::Opening,
+    one::Shape,
+    one::ParcelHead,
+    one::Greet,
+    one::Draw,
+    one::Blank,
+    one::OpenBlank,
+    two_5::Shape,
+    two_5::Greet,
+    two_5::Draw,
+    two_5::Paint2Shapes,
+];
+
+fn row(name: &str) -> &'static Row {
+    TYPES.iter().find(|row| row.0 == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+fn context(value: Value) -> Context {
+    serde_json::from_value(value).unwrap()
+}
+
+/// Bytes by hand and what they mean: type, context, bytes, value.
+fn seeds() -> Vec<(&'static str, Value, &'static str, Value)> {
+    vec![
+        (
+            "types::Scalars",
+            json!({}),
+            "01 0201 04030201 0807060504030201 ff feff fdffffff fcffffffffffffff
+             0102 00000102 0000000000000103 0000c03f 00000000000004c0 02 02000000 6869 010203
+             c0000201 20010db8000000000000000000000001 00112233445566778899aabbccddeeff
+             01000000 ffffffff ffffffff feffffff 03 ff000000 feff 9f 01000000000000c0",
+            json!({
+                "u8": 1, "u16": 0x102, "u32": "0x1020304", "u64": 0x102030405060708_u64,
+                "s8": -1, "s16": -2, "s32": -3, "s64": -4, "u16be": "0x102", "u32be": 0x102, "u64be": 0x103,
+                "f32": 1.5, "f64": -2.5, "bool": 2, "string": "hi", "bytes": "010203",
+                "ip": "192.0.2.1", "ip6": "2001:db8::1", "id": "00112233-4455-6677-8899-aabbccddeeff",
+                "time": "1.4294967295", "span": "-1.000000002",
+                // 3 is a green, but not the first
+                "colour": 3, "wide": "white", "sign": "minus_two",
+                // a retired bit is as good as one that was never known
+                "marks": ["DOT", "CROSS", "RESERVED", "0x12"], "type": "0xc000000000000001",
+            }),
+        ),
+        (
+            "types::BytesOfAllKinds",
+            json!({}),
+            "03 010203 0200 0405 05000000 0607080910 02000000 6869 111213141516",
+            json!({"tiny": "010203", "small": "0405", "large": "0607080910", "text": "hi", "rest": "111213141516"}),
+        ),
+        (
+            "types::Measured",
+            json!({}),
+            "0003 02 04 0100 0200 aabbcc 01000000 61 00000000 0500 faff",
+            json!({"keys": [1, 2], "body": "aabbcc", "values": ["a", ""], "inner": {"x": 5, "y": -6}}),
+        ),
+        ("types::Measured", json!({}), "0000 00 00", json!({"keys": [], "body": "", "values": [], "inner": null})),
+        (
+            "types::Nested",
+            json!({}),
+            "02000000 01000000 0700 00000000
+             03000000 00 01 05 00
+             01000000 01000000 61 01000000 0100 0200
+             01000000 09 02000000 0100 00 0200 01 01000000 62
+             010203040506
+             01 01000000 aabb
+             01 1f000000
+             00
+             02000000 00 02 ccdd
+             02000000 01 09
+             02000000 01 80
+             01000000 01000000 01 02
+             01000000 1f90
+             03000000",
+            json!({
+                "rows": [[7], []], "maybe": [null, 5, null], "names": [["a", [{"x": 1, "y": 2}]]],
+                "deep": [[9, [[1, null], [2, "b"]]]], "grid": [["0x1", "0x2"], ["0x3", "0x4"], ["0x5", "0x6"]],
+                "some": ["aabb"], "number": "0x1f", "place": null, "blobs": ["", "ccdd"], "colours": ["red", 9],
+                "marks": [["DOT"], ["RESERVED"]], "maps": [[[1, 2]]], "ports": ["0x1f90"], "nothing": null,
+                "nothings": [null, null, null],
+            }),
+        ),
+        ("types::Constants", json!({}), "01 0102 fbffffff 01 01 cafed00d 00 07", json!({"more": 0, "end": 7})),
+        ("types::Constants", json!({}), "01 0102 fbffffff 01 01 cafed00d 01 09 07", json!({"more": 1, "end": 7})),
+        (
+            "types::Marked",
+            json!({}),
+            "07 03 02 0a000000 01 01000000 61 00010000",
+            json!({"struct_v": 3, "struct_compat": 2, "first": 1, "second": "a", "third": "0x100"}),
+        ),
+        (
+            "types::Marked",
+            json!({}),
+            "07 01 01 03000000 01 0200",
+            json!({"struct_v": 1, "struct_compat": 1, "first": 1, "old": 2}),
+        ),
+        // as a later version may be
+        (
+            "types::Marked",
+            json!({}),
+            "07 09 03 0b000000 01 00000000 00010000 ffee",
+            json!({"struct_v": 9, "struct_compat": 3, "first": 1, "second": "", "third": "0x100", "extra": "ffee"}),
+        ),
+        ("types::Lengthy", json!({}), "02 01 03000000 0100 ff", json!({"struct_v": 2, "a": 1, "extra": "ff"})),
+        ("types::Bare", json!({}), "04 01 02 0300", json!({"a": 1, "c": 2, "d": {"4": 3}})),
+        ("types::Bare", json!({}), "01 01 02", json!({"struct_v": 1, "a": 1, "d": {"1": 2}})),
+        ("types::Bare", json!({}), "03 01 02 aabb", json!({"struct_v": 3, "a": 1, "b": 2, "d": {"other": "aabb"}})),
+        ("types::BareOpen", json!({}), "02 01 ff", json!({"struct_v": 2, "a": 1, "extra": "ff"})),
+        (
+            "types::Conditions",
+            json!({}),
+            "00 00 00 05 06 0700",
+            json!({"kind": 0, "marks": [], "yes": false, "zero": 5, "hangs": 6, "tail": 7}),
+        ),
+        (
+            "types::Conditions",
+            json!({}),
+            "03 04 01 0100 0200 02000000 0708 01000000 01 02 01 09 04000000 0300 0400 0a00",
+            json!({
+                "kind": 3, "marks": ["0x4"], "yes": true, "other": {"x": 1, "y": 2}, "large": [7, 8], "bits": [[1, 2]],
+                "really": 9, "held": {"x": 3, "y": 4}, "tail": 10,
+            }),
+        ),
+        (
+            "types::Conditions",
+            json!({}),
+            "03 00 00 0100 0200 00000000 00000000",
+            json!({"kind": 3, "marks": [], "yes": false, "other": {"x": 1, "y": 2}, "large": [], "held": null}),
+        ),
+        (
+            "types::Unions",
+            json!({}),
+            "01 ff 01 07 0800 04 0100 0200 02000000 01 aa",
+            json!({
+                "colour": "red", "number": -1, "head": {"inner": {"kind": "red"}}, "by_name": {"red": 7},
+                "by_number": {"-1": 8}, "by_path": {"red": {"x": 1, "y": 2}}, "in_blob": {"red": "aa"},
+            }),
+        ),
+        (
+            "types::Unions",
+            json!({}),
+            "04 10 09 0100 0200 01000000 03 04 02 aabb 02000000 01 05",
+            json!({
+                "colour": 4, "number": 16, "head": {"inner": {"kind": 9}}, "by_name": {"green": {"x": 1, "y": 2}},
+                "by_number": {"16": [[3, 4]]}, "by_path": {"9": "aabb"}, "in_blob": {"green": 5},
+            }),
+        ),
+        (
+            "types::Unions",
+            json!({}),
+            "ff 01 00 02000000 03 04 00 01000000 cc",
+            json!({
+                "colour": "white", "number": 1, "head": {"inner": {"kind": "black"}}, "by_name": "white",
+                "by_number": {"1": [3, 4]}, "by_path": null, "in_blob": {"other": "cc"},
+            }),
+        ),
+        (
+            "types::Agreed",
+            json!({"shade": 4, "level": 2}),
+            "05000000 01000000 61 07",
+            json!({"by_colour": {"green": "a"}, "high": 7, "by_level": "2"}),
+        ),
+        ("types::Agreed", json!({}), "00000000 aa", json!({"by_colour": null, "by_level": {"other": "aa"}})),
+        (
+            "types::Agreed",
+            json!({"level": 1}),
+            "01000000 bb 09",
+            json!({"by_colour": {"other": "bb"}, "by_level": {"1": 9}}),
+        ),
+        (
+            "types::Held",
+            json!({}),
+            "06000000 01000000 0500 0500 01000000 61 01 02 0100 0200",
+            json!({"list": [5], "text": "a", "colour": "green", "rest": {"x": 1, "y": 2}}),
+        ),
+        ("types::Sealed", json!({}), "01 02000000 aabb cc dd", json!({"blob": "aabb", "sized": "cc", "rest": "dd"})),
+        ("messages::Report", json!({"message_version": 1}), "01 02 ff", json!({"a": 1, "old": 2, "extra": "ff"})),
+        (
+            "messages::Report",
+            json!({}),
+            "01 01000000 61 0100 0200",
+            json!({"a": 1, "text": "a", "place": {"x": 1, "y": 2}}),
+        ),
+        ("messages::Nothing", json!({}), "", json!({})),
+        ("one::Opening", json!({}), "6f6e 02 01 00", json!({"word": {"colour": "red", "marks": []}})),
+        ("one::ParcelHead", json!({}), "05 01000000", json!({"tag": "PARCEL", "weight": 1})),
+        ("one::Greet", json!({}), "01000000 61 bb", json!({"name": "a", "extra": "bb"})),
+        ("one::OpenBlank", json!({}), "cc", json!({"extra": "cc"})),
+        ("two_5::Shape", json!({}), "02000000 aa", json!({"colour": "green", "extra": "aa"})),
+        (
+            "two_5::Paint2Shapes",
+            json!({}),
+            "05000000 01000000 ff 00000000",
+            json!({"first": {"colour": "red", "extra": "ff"}, "second": {"colour": "black"}}),
+        ),
+    ]
+}
+
+#[test]
+fn fresh_values_come_back() {
+    for Row(name, fresh, check, _) in TYPES {
+        let bytes = fresh();
+        let end = check(&bytes, &Context::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(end, bytes.len(), "{name}");
+    }
+}
+
+#[test]
+fn bytes_by_hand_mean_what_they_should() {
+    for (name, told, bytes, value) in seeds() {
+        let (bytes, told) = (hex(bytes), context(told));
+        let Row(_, _, check, compare) = row(name);
+        assert_eq!(check(&bytes, &told), Ok(bytes.len()), "{name}");
+        compare(&bytes, &told, value);
+    }
+}
+
+#[test]
+fn errors_name_field_and_byte() {
+    let many_nothings = {
+        let mut bytes = types::Nested::default().to_bytes().unwrap();
+        let at = bytes.len() - 4;
+        bytes[at..].copy_from_slice(&2000_u32.to_le_bytes());
+        bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()
+    };
+    let cases = [
+        ("types::Scalars", "01 02", "incomplete", "u16", 1),
+        ("types::BytesOfAllKinds", "04 00000000", "too_many", "tiny", 1),
+        ("types::BytesOfAllKinds", "00 0100", "incomplete", "small", 3),
+        ("types::BytesOfAllKinds", "00 0000 06000000", "too_many", "large", 7),
+        ("types::BytesOfAllKinds", "00 0000 00000000 05000000", "too_many", "text", 11),
+        ("types::BytesOfAllKinds", "00 0000 00000000 00000000 01020304050607", "too_many", "rest", 11),
+        ("types::Measured", "0009 00 00", "too_many", "body", 4),
+        ("types::Measured", "0000 04 00", "too_many", "keys", 4),
+        ("types::Measured", "0000 02 00 0100 02", "incomplete", "keys[1]", 6),
+        ("types::Measured", "0000 00 05 0100 0200 ff", "trailing", "inner", 8),
+        ("types::Measured", "0000 00 03 0100 02", "incomplete", "inner.y", 6),
+        // a negative length is a very large one
+        ("types::Measured", "0000 00 ff", "incomplete", "inner", 4),
+        ("types::Nested", "04000000", "too_many", "rows", 0),
+        ("types::Nested", "01000000 02000000 0100", "incomplete", "rows[0][1]", 10),
+        ("types::Nested", "ffffffff", "too_many", "rows", 0),
+        ("types::Nested", "00000000 ffffffff 00", "incomplete", "maybe[1]", 9),
+        ("types::Nested", "00000000 01000000 02", "not_boolean", "maybe[0]", 8),
+        (
+            "types::Nested",
+            "00000000 00000000 01000000 01000000 61 01000000 0100",
+            "incomplete",
+            "names[0].entry.value[0].y",
+            23,
+        ),
+        ("types::Nested", &many_nothings, "too_many", "nothings", 45),
+        ("types::Constants", "02", "not_constant", "one", 0),
+        ("types::Constants", "01 0201", "not_constant", "two", 1),
+        ("types::Constants", "01 0102 05000000", "not_constant", "minus", 3),
+        ("types::Constants", "01 0102 fbffffff 02", "not_constant", "red", 7),
+        ("types::Constants", "01 0102 fbffffff 01 01 cafed00e", "not_constant", "magic", 9),
+        ("types::Constants", "01 0102 fbffffff 01 01 cafed00d 01 08", "not_constant", "last", 14),
+        ("types::Marked", "06", "not_constant", "marker", 0),
+        ("types::Marked", "07 09 04 00000000", "incompatible", "struct_compat", 2),
+        ("types::Marked", "07 03 02 01000000", "incomplete", "struct_len", 7),
+        ("types::Marked", "07 03 02 01000000 00 00000000", "incomplete", "second", 8),
+        ("types::Conditions", "01 00 00 0100 0200 ff", "incomplete", "tail", 7),
+        ("types::Conditions", "03 00 00 0100 0200 00000000 05000000 0100020003", "trailing", "held", 19),
+        ("types::Unions", "01 00 01 07 03 010002", "incomplete", "by_path.red.y", 7),
+        ("types::Unions", "01 01 00 07 01000000", "incomplete", "by_number.1[0]", 8),
+        ("types::Unions", "02 00 00 0100 0200 00 02000000 0205", "not_boolean", "in_blob.green", 12),
+        ("types::Unions", "00 00 00 00 01000000 00", "trailing", "in_blob", 8),
+        ("types::Held", "05000000 01000000 05", "incomplete", "list.content[0]", 8),
+        ("types::Held", "11000000", "too_many", "list", 4),
+        ("two_5::Paint2Shapes", "01000000 00", "incomplete", "first.colour", 4),
+    ];
+    for (name, bytes, kind, path, offset) in cases {
+        let bytes = hex(bytes);
+        let error = row(name).2(&bytes, &Context::default()).unwrap_err();
+        assert_eq!((error.kind.name(), error.path().as_str(), error.offset), (kind, path, offset), "{name} {bytes:?}");
+    }
+}
+
+#[test]
+fn what_was_read_before_an_error_is_kept() {
+    let bytes = hex("01 00 01 07 03 010002");
+    let mut recorder = Recorder::new();
+    types::Unions::decode(&mut Reader::new(&bytes), &Context::default(), &mut recorder).unwrap_err();
+    recorder.finish(bytes.len());
+    let shown = tree::to_json(&recorder, &[&bytes]);
+    assert_eq!(shown["by_name"], json!({"red": 7}));
+    assert_eq!(shown["by_path"], json!({"red": {"x": 1}}));
+}
+
+#[test]
+fn values_that_no_reader_would_take_are_not_written() {
+    use types::*;
+    let point = Point { x: 1, y: 2 };
+    let bytes = |n: usize| Blob::from(vec![0; n]);
+    let text = Text::from("");
+    let nested = Nested::default();
+    let unions = Unions::default();
+    let (measured, conditions) = (Measured::default(), Conditions::default());
+    let values: Vec<(Box<dyn Encode>, &str, &str)> = vec![
+        (Box::new(Unions { by_name: UnionsByName::Green(point.clone()), ..unions.clone() }), "wrong_case", "by_name"),
+        (Box::new(Unions { by_name: UnionsByName::Other(bytes(1)), ..unions.clone() }), "wrong_case", "by_name"),
+        (
+            Box::new(Unions { colour: Colour(77), by_name: UnionsByName::Red(1), ..unions.clone() }),
+            "wrong_case",
+            "by_name",
+        ),
+        (
+            Box::new(Unions { by_path: Some(UnionsByPath::Red(point.clone())), ..unions.clone() }),
+            "wrong_case",
+            "by_path",
+        ),
+        (Box::new(Unions { in_blob: Some(UnionsInBlob::Green(Some(1))), ..unions }), "wrong_case", "in_blob"),
+        (
+            Box::new(Unions {
+                number: 1,
+                by_number: UnionsByNumber::N1(vec![]),
+                head: UnionHead { inner: UnionInner { kind: Colour::RED } },
+                by_path: Some(UnionsByPath::Red(point.clone())),
+                in_blob: Some(UnionsInBlob::Red(bytes(256))),
+                colour: Colour::RED,
+                by_name: UnionsByName::Red(1),
+            }),
+            "too_many",
+            "in_blob.red",
+        ),
+        (Box::new(Conditions { zero: None, ..conditions.clone() }), "wrong_presence", "zero"),
+        (Box::new(Conditions { other: Some(point.clone()), ..conditions.clone() }), "wrong_presence", "other"),
+        (Box::new(Conditions { large: Some(vec![]), ..conditions.clone() }), "wrong_presence", "large"),
+        (Box::new(Conditions { really: Some(None), ..conditions.clone() }), "wrong_presence", "really"),
+        (Box::new(Conditions { held: Some(None), ..conditions }), "wrong_presence", "held"),
+        (Box::new(Marked { struct_v: 1, ..Marked::default() }), "wrong_presence", "old"),
+        (Box::new(Marked { third: None, ..Marked::default() }), "wrong_presence", "third"),
+        (Box::new(Bare { b: Some(1), ..Bare::default() }), "wrong_presence", "b"),
+        (Box::new(Measured { keys: vec![1], ..measured.clone() }), "unequal_counts", "values"),
+        (
+            Box::new(Measured { keys: vec![1; 4], values: vec![text.clone(); 4], ..measured.clone() }),
+            "too_many",
+            "keys",
+        ),
+        (Box::new(Measured { body: bytes(9), ..measured }), "too_many", "body"),
+        (Box::new(BytesOfAllKinds { tiny: bytes(4), ..Default::default() }), "too_many", "tiny"),
+        (Box::new(BytesOfAllKinds { small: bytes(0x10000), ..Default::default() }), "too_many", "small"),
+        (Box::new(BytesOfAllKinds { text: Text::from("12345"), ..Default::default() }), "too_many", "text"),
+        (Box::new(BytesOfAllKinds { rest: bytes(7), ..Default::default() }), "too_many", "rest"),
+        (Box::new(Nested { rows: vec![vec![]; 4], ..nested.clone() }), "too_many", "rows"),
+        (Box::new(Nested { deep: vec![(1, vec![]); 3], ..nested.clone() }), "too_many", "deep"),
+        (Box::new(Nested { blobs: vec![bytes(1), bytes(256)], ..nested.clone() }), "too_many", "blobs[1]"),
+        (Box::new(Nested { grid: vec![vec![1, 2]; 2], ..nested.clone() }), "unequal_counts", "grid"),
+        (Box::new(Nested { grid: vec![vec![1, 2, 3]; 3], ..nested }), "unequal_counts", "grid[0]"),
+        (Box::new(Held { list: Some(vec![0; 9]), ..Held::default() }), "too_many", "list"),
+    ];
+    for (value, kind, path) in values {
+        let error = value.to_bytes().unwrap_err();
+        assert_eq!((error.kind.name(), error.path().as_str()), (kind, path));
+    }
+}
+
+#[test]
+fn enums_and_flags_are_open() {
+    use types::{Colour, Marks, Sign, WideColour};
+    assert_eq!([Colour(3), Colour(5)].map(|c| c.to_string()), ["green", "5"]);
+    assert_eq!((Colour::GREEN, Colour::RED.name(), Colour(5).name()), (Colour(2), Some("red"), None));
+    assert_eq!((Colour::RED.to_string(), WideColour::WHITE.to_string()), ("RED".into(), "white".into()));
+    assert_eq!((Sign::MINUS_TWO.0, Sign(7).to_string()), (-2, "7".into()));
+    let marks = Marks::DOT | Marks::OLD_LINE | Marks(0x10);
+    assert_eq!(marks.to_string(), "DOT|0x12");
+    assert!(marks.contains(Marks::OLD_LINE) && !marks.contains(Marks::CROSS));
+    // half of a flag with two bits isn't the flag
+    assert_eq!(
+        (Marks(4).to_string(), Marks(12).to_string(), Marks(0).to_string()),
+        ("0x4".into(), "CROSS".into(), "0".into())
+    );
+}
+
+#[test]
+fn texts() {
+    let bytes = hex(seeds()[0].2);
+    let scalars = types::Scalars::decode(&mut Reader::new(&bytes), &Context::default(), &mut ()).unwrap();
+    let text = "1 -4 258 true hi 192.0.2.1 green DOT|CROSS|RESERVED|0x12 00112233-4455-6677-8899-aabbccddeeff";
+    assert_eq!(scalars.to_string(), text);
+    assert_eq!(scalars.span, Duration { sec: -1, nsec: -2 });
+    assert_eq!((scalars.time, scalars.bool), (Utime { sec: 1, nsec: u32::MAX }, Bool(2)));
+    assert_eq!((scalars.u16be, scalars.bytes), (Be(0x102), FixedBytes([1, 2, 3])));
+    assert_eq!(scalars.id.0[..2], Uuid([0; 16]).0.map(|_| 0)[..1].iter().copied().chain([0x11]).collect::<Vec<_>>());
+    assert_eq!(scalars.r#type, types::ManyMarks(0xc000_0000_0000_0001));
+}
+
+#[test]
+fn seals_say_what_they_hold() {
+    let plain = hex("0500 0600");
+    let mut recorder = Recorder::new();
+    let read: types::Point =
+        Sealed::<types::Point>::read_plaintext(&plain, &Context::default(), &mut recorder).unwrap();
+    assert_eq!((read.x, read.y, recorder.nodes().len()), (5, 6, 2));
+    let sealed: Sealed<'_, types::Point> = Sealed::new(Blob::from(vec![1, 2]));
+    let value = types::Sealed { blob: sealed, ..types::Sealed::default() };
+    assert_eq!(value.to_bytes().unwrap(), hex("00 02000000 0102"));
+    let long = hex("0500 0600 07");
+    let error = Sealed::<types::Point>::read_plaintext::<types::Point, _, _>(&long, &Context::default(), &mut ());
+    assert_eq!(error.unwrap_err().kind.name(), "trailing");
+}
+
+#[test]
+fn fields_are_known() {
+    for (index, info) in field::FIELDS.iter().enumerate() {
+        assert_eq!(usize::from(info.index), index, "{}", info.filter);
+        assert!(!info.name.is_empty() && !info.doc.is_empty() && info.filter.starts_with("msgr2"), "{}", info.filter);
+    }
+    let known = |filter: &str| field::FIELDS.iter().find(|f| f.filter == filter).unwrap_or_else(|| panic!("{filter}"));
+    assert_eq!((known("msgr2.scalars.u32").label, known("msgr2.scalars.u64").unit), ("Word", "bytes"));
+    assert!(matches!(known("msgr2.place.x").kind, Kind::Signed(2)));
+    assert!(matches!(known("msgr2.nested.rows.count").kind, Kind::List));
+    assert!(matches!(known("msgr2.nested.names.key").kind, Kind::Text));
+    assert!(matches!(known("msgr2.nested.place.present").kind, Kind::Present));
+    assert_eq!(limits::FEW, 3);
+    assert_eq!((FindingKind::Odd.info().name, FindingKind::Odd.info().filter), ("odd", "msgr2.finding.odd"));
+}
+
+/// Segments that follow each other in a view.
+fn segments(parts: &[Vec<u8>]) -> Segments<'_> {
+    let mut at = 0;
+    let mut list = [(0, &[][..]); 4];
+    for (index, slot) in list.iter_mut().enumerate() {
+        let part: &[u8] = parts.get(index).map_or(&[], |p| p);
+        *slot = (at, part);
+        at += part.len();
+    }
+    Segments::new(list)
+}
+
+macro_rules! check_frame {
+    ($dialect:ident, $tag:expr, $parts:expr, $context:expr) => {{
+        let (parts, context): (&[Vec<u8>], &Context) = ($parts, $context);
+        let (view, tag) = (parts.concat(), $dialect::Tag($tag));
+        let mut recorder = Recorder::new();
+        let read = $dialect::Frame::decode(tag, &segments(parts), context, &mut recorder);
+        match &read {
+            Ok(frame) => {
+                assert_eq!(frame.tag(), tag);
+                let encoded = frame.encode().unwrap();
+                for (index, bytes) in encoded.iter().enumerate() {
+                    assert_eq!(bytes, parts.get(index).unwrap_or(&Vec::new()), "{frame:?}");
+                }
+                check_places(&recorder, 0, view.len());
+                let unknown = matches!(frame, $dialect::Frame::Unknown(..));
+                if !unknown && fits_json(&format!("{frame:?}")) {
+                    let shown = tree::to_json(&recorder, &[&view]);
+                    let back: $dialect::Frame<'_> =
+                        serde_json::from_value(shown.clone()).unwrap_or_else(|e| panic!("{e}: {shown}"));
+                    assert_eq!(&back, frame, "{shown}");
+                    let json = serde_json::to_value(frame).unwrap();
+                    assert_eq!(&serde_json::from_value::<$dialect::Frame<'_>>(json).unwrap(), frame);
+                }
+            }
+            Err(error) => assert!(error.offset <= view.len()),
+        }
+        read.map(|frame| format!("{frame:?}"))
+    }};
+}
+
+#[test]
+fn frames() {
+    let parts = |text: &str| parse_hex(text).unwrap();
+    let nothing = Context::default();
+    let red = context(json!({"shade": "red"}));
+    let parcel = parts("05 01000000 | 02000000 0100 0200 | 0500 0600");
+    let read = check_frame!(one, 5, &parcel, &red).unwrap();
+    assert!(read.contains("Red(Point { x: 5, y: 6 })"), "{read}");
+    check_frame!(two_5, 5, &parcel, &nothing).unwrap();
+    check_frame!(one, 1, &parts("01000000 61 ff"), &nothing).unwrap();
+    check_frame!(one, 2, &parts("01 01"), &nothing).unwrap();
+    check_frame!(one, 3, &parts(""), &nothing).unwrap();
+    check_frame!(one, 4, &parts("0102"), &nothing).unwrap();
+    check_frame!(one, 9, &parts("01 || 02"), &nothing).unwrap();
+    let refused = [
+        (2, "01", "incomplete", "shape.marks", 1),
+        (2, "01 01 01", "trailing", "", 2),
+        (3, "00", "trailing", "", 0),
+        (1, "00000000 | 00", "trailing", "", 4),
+        (5, "05 01000000 ff | 00000000", "trailing", "head", 5),
+        (5, "05 01000000 | 01000000", "incomplete", "numbers[0]", 9),
+        (5, "05 01000000 | 00000000 ff", "trailing", "numbers", 9),
+        (5, "05 01000000 | 00000000 | 0500 06", "incomplete", "rest.red.y", 11),
+        (5, "05 01000000 | 00000000 | | 01", "trailing", "", 9),
+    ];
+    for (tag, text, kind, path, offset) in refused {
+        let error = check_frame!(one, tag, &parts(text), &red).unwrap_err();
+        assert_eq!((error.kind.name(), error.path().as_str(), error.offset), (kind, path, offset), "{text}");
+    }
+    let bytes = hex("6f6e 02 01 00 ff");
+    let mut reader = Reader::new(&bytes);
+    let banner = one::decode_banner(&mut reader, &nothing, &mut ()).unwrap();
+    assert_eq!(
+        (reader.left(), banner.word),
+        (1, Some(one::Shape { colour: types::Colour::RED, marks: types::Marks(0) }))
+    );
+}
+
+#[test]
+fn a_dialect_changes_what_it_extends() {
+    assert_eq!((one::NAME, two_5::NAME), ("one", "two.5"));
+    // its own
+    let parts = parse_hex("01000000 61 01000000 62").unwrap();
+    let nothing = Context::default();
+    assert!(check_frame!(one, 1, &parts, &nothing).unwrap().contains("extra"));
+    assert!(check_frame!(two_5, 1, &parts, &nothing).unwrap().contains("to: \"b\""));
+    let parts = parse_hex("04000000 01000000 02000000 ff").unwrap();
+    assert!(check_frame!(one, 6, &parts, &nothing).unwrap().starts_with("Unknown"));
+    assert!(check_frame!(two_5, 6, &parts, &nothing).unwrap().contains("extra: [ff]"));
+    assert_eq!((two_5::Tag::PAINT_2_SHAPES, two_5::Tag(6).name()), (two_5::Tag(6), Some("PAINT_2_SHAPES")));
+    assert_eq!(one::Tag(6).name(), None);
+    // its parent's
+    let draw: one::Draw = two_5::Draw { shape: one::Shape::default() };
+    assert_eq!(two_5::Frame::Draw(draw).encode().unwrap()[0], [0, 0]);
+    let _: one::Opening = two_5::Opening::default();
+    let _: types::Point = two_5::Point::default();
+}
+
+#[test]
+fn states() {
+    let states = one::CLIENT_STATES;
+    assert_eq!(states.iter().map(|s| s.name).collect::<Vec<_>>(), ["fresh", "busy", "over"]);
+    assert_eq!((one::client::FRESH, one::client::OVER, one::server::FRESH), (0, 2, 0));
+    let fresh = &states[0];
+    assert_eq!((fresh.sends, fresh.moves(0)[0].to, fresh.moves(0)[0].sends), (&[2][..], 1, &[1][..]));
+    let greeted = states[1].moves(1);
+    assert_eq!((greeted[0].guard, greeted[0].actions), (Some(Guard::Sunny), &["wave"][..]));
+    assert_eq!((greeted[1].to, greeted[1].guard), (2, None));
+    assert!(states[2].moves(1).is_empty());
+    assert_eq!(one::SERVER_STATES[0].moves(2)[0].sends, [5, 4]);
+    // dialect two.5 says something else of one state
+    assert_eq!(two_5::CLIENT_STATES.len(), 3);
+    assert_eq!((two_5::CLIENT_STATES[0].moves(6)[0].to, two_5::CLIENT_STATES[0].moves(0).len()), (2, 0));
+    assert_eq!(two_5::SERVER_STATES.len(), 1);
+}
+
+#[test]
+fn messages_go_by_type_and_version() {
+    use messages::Body;
+    let read = |kind, bytes: &[u8], version: u16| {
+        let told = Context { message_version: Some(version), ..Context::default() };
+        let mut recorder = Recorder::new();
+        let mut reader = Reader::new(bytes);
+        let body = Body::decode(kind, &mut reader, &told, &mut recorder)?;
+        check_places(&recorder, 0, bytes.len());
+        assert_eq!((body.to_bytes().unwrap(), reader.left()), (bytes.to_vec(), 0));
+        Ok::<_, Error>(format!("{body:?}"))
+    };
+    let bytes = hex("01 02");
+    assert!(read(40, &bytes, 1).unwrap().contains("old: Some(2)"));
+    assert_eq!(read(40, &bytes, 2).unwrap_err().path(), "report.text");
+    let bytes = hex("01 01000000 61 0500 0600 ff");
+    assert!(read(40, &bytes, 2).unwrap().contains("place: None, extra: [05000600ff]"));
+    assert!(read(40, &bytes, 3).unwrap().contains("extra: [ff]"));
+    assert!(read(41, &bytes, 1).unwrap().starts_with("Nothing"));
+    assert!(read(99, &bytes, 1).unwrap().starts_with("Other"));
+}
+
+/// A small change of some bytes.
+#[derive(Clone, Debug)]
+enum Change {
+    Set(usize, u8),
+    Insert(usize, u8),
+    Remove(usize),
+    Cut(usize),
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let byte = prop_oneof![0_u8..6, any::<u8>(), Just(0xff)];
+    let change = prop_oneof![
+        4 => (any::<usize>(), byte.clone()).prop_map(|(at, b)| Change::Set(at, b)),
+        1 => (any::<usize>(), byte).prop_map(|(at, b)| Change::Insert(at, b)),
+        1 => any::<usize>().prop_map(Change::Remove),
+        1 => any::<usize>().prop_map(Change::Cut),
+    ];
+    proptest::collection::vec(change, 0..5)
+}
+
+fn apply(bytes: &mut Vec<u8>, changes: &[Change]) {
+    for change in changes {
+        let len = bytes.len();
+        match *change {
+            Change::Set(at, byte) if len > 0 => bytes[at % len] = byte,
+            Change::Insert(at, byte) => bytes.insert(at % (len + 1), byte),
+            Change::Remove(at) if len > 0 => drop(bytes.remove(at % len)),
+            Change::Cut(at) => bytes.truncate(at % (len + 1)),
+            _ => {}
+        }
+    }
+}
+
+fn contexts() -> impl Strategy<Value = Context> {
+    prop_oneof![
+        Just(json!({})),
+        Just(json!({"shade": "red", "level": 1, "message_version": 1})),
+        Just(json!({"shade": 3, "level": 2, "message_version": 2})),
+        Just(json!({"shade": "white", "level": 3, "message_version": 9})),
+    ]
+    .prop_map(context)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_bytes_are_refused_or_come_back(seed in any::<usize>(), changes in changes(), told in contexts()) {
+        let seeds = seeds();
+        let (name, _, bytes, _) = &seeds[seed % seeds.len()];
+        let mut bytes = hex(bytes);
+        apply(&mut bytes, &changes);
+        let _ = row(name).2(&bytes, &told);
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_come_back(
+        which in 0..TYPES.len(),
+        bytes in proptest::collection::vec(prop_oneof![3 => 0_u8..4, 1 => any::<u8>()], 0..120),
+        told in contexts(),
+    ) {
+        let _ = TYPES[which].2(&bytes, &told);
+    }
+
+    #[test]
+    fn any_frames_are_refused_or_come_back(
+        tag in 0_u8..8,
+        parts in proptest::collection::vec(proptest::collection::vec(prop_oneof![3 => 0_u8..4, 1 => any::<u8>()], 0..14), 0..4),
+        told in contexts(),
+    ) {
+        let _ = check_frame!(one, tag, &parts, &told);
+        let _ = check_frame!(two_5, tag, &parts, &told);
+    }
+}
