@@ -1,0 +1,55 @@
+# What can be done here; `make` alone prints the list.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+# where cargo builds
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PLUGIN := $(TARGET)/release/libmsgr2_wireshark.so
+
+.DEFAULT_GOAL := help
+.PHONY: help setup plugin build install uninstall demo test bench screenshot check-plugin-fuzz check-clean clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the Debian packages that are missing (other targets do it by themselves)
+	@scripts/setup
+	@scripts/check-rust
+
+plugin: setup ## build the Wireshark plugin, for the Wireshark that is installed
+	@# by itself, so that no feature of another package gets into it
+	$(CARGO) build --release -p msgr2-wireshark
+	@echo "plugin: $(PLUGIN), for Wireshark $$(scripts/plugin-series $(PLUGIN)).x"
+
+build: setup ## build the program msgr2
+	$(CARGO) build --release --features cli
+	@echo "program: $(TARGET)/release/msgr2"
+
+install: plugin build ## put plugin and program below your ~/.local (PLUGIN_DIR and BIN_DIR say otherwise)
+	@scripts/install $(TARGET)
+
+uninstall: ## take them away again
+	@scripts/install --remove $(TARGET)
+
+demo: plugin build ## show a captured handshake, as Wireshark decodes it and as msgr2 does
+	@scripts/demo $(TARGET)
+
+test: setup ## run all checks
+	@scripts/test $(TARGET)
+
+bench: plugin build ## measure how fast captures are decoded
+	@scripts/bench $(TARGET)
+
+screenshot: plugin ## take the picture in the README anew
+	@scripts/setup scripts/packages-screenshot
+	@scripts/screenshot $(PLUGIN) docs/handshake.png
+
+check-plugin-fuzz: plugin ## many rounds of damaged captures through the plugin
+	MSGR2_PLUGIN=$(abspath $(PLUGIN)) tests/fuzz-plugin 200 \
+		$(wildcard tests/captures/*.pcapng) $(wildcard ../shared/captures/*.pcapng)
+
+check-clean: ## run demo and test on a bare Debian in a temporary folder (as root, needs debootstrap)
+	@scripts/check-clean
+
+clean: ## remove what was built
+	$(CARGO) clean
