@@ -1,4 +1,35 @@
-//! Ceph's messenger v2.
+//! Ceph's messenger v2: codec and tracker, generated from the spec in `spec/`.
+//!
+//! - [`types`] and the dialects' modules ([`v2_0`], [`v2_1`]) hold everything that is on the wire, as types that read
+//!   and write themselves. What v2.1 doesn't say anew is v2.0's.
+//! - [`frame`] turns bytes into frames and back.
+//! - [`tracker`] listens to both directions of a connection.
+//! - [`wire`] is the floor below: reading with a trace, writing, errors with field and offset.
+//!
+//! Nothing here does I/O. Decoding borrows from the bytes that it is given.
+//!
+//! ```
+//! use msgr2::frame::{self, Check, Head, Revision};
+//! use msgr2::types::EntityType;
+//! use msgr2::v2_1::{Frame, Hello, Tag};
+//! use msgr2::Context;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // a frame from values
+//! let hello = Frame::Hello(Hello { entity_type: EntityType::CLIENT, ..Default::default() });
+//! let [payload, ..] = hello.encode()?;
+//! let bytes = frame::small(Revision::V2_1, Tag::HELLO, &payload);
+//!
+//! // and values from a frame
+//! let preamble = bytes.first_chunk().ok_or("a preamble has 32 bytes")?;
+//! let head = Head::parse(preamble, Revision::V2_1)?;
+//! assert_eq!(head.frame_len(Revision::V2_1), bytes.len());
+//! let opened = frame::open(&head, Revision::V2_1, &bytes, Check::Crc);
+//! assert_eq!(opened.bad_crc, None);
+//! assert_eq!(Frame::decode(Tag(head.tag), &opened.segments, &Context::default(), &mut ())?, hello);
+//! # Ok(())
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

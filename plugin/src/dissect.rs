@@ -158,10 +158,10 @@ unsafe fn place_of(state: *mut State, conversation: *mut ws::conversation_t) -> 
     // SAFETY: the conversation is Wireshark's, the state this module's own.
     unsafe {
         let held = ws::conversation_get_proto_data(conversation, PROTO.get()) as usize;
-        if held > 0 {
+        let connections = &mut (*state).connections;
+        if (1..=connections.len()).contains(&held) {
             return held - 1;
         }
-        let connections = &mut (*state).connections;
         connections.push(Connection::new(ws::Truth::is_true(VERIFY_CRC.get())));
         let place = connections.len();
         ws::conversation_add_proto_data(conversation, PROTO.get(), place as *mut c_void);

@@ -26,8 +26,6 @@ pub(crate) struct Page {
     pub notes: Vec<Note>,
     /// Texts, each with a zero byte behind it.
     pub texts: Vec<u8>,
-    /// Bytes at the beginning that belong to an earlier frame.
-    pub carried: u32,
     recorder: Option<Recorder>,
     line: String,
 }
@@ -135,13 +133,15 @@ impl Page {
         self.items.clear();
         self.notes.clear();
         self.texts.clear();
-        self.carried = 0;
     }
 
     /// Lays out what was found in `bytes`.
     pub(crate) fn fill(&mut self, found: &Found, bytes: &[u8], wish: Wish) {
         self.clear();
-        self.carried = found.carried.min(bytes.len()) as u32;
+        if found.carried > 0 {
+            let text = self.text("Continuation of a frame");
+            self.bare(found.carried.min(bytes.len()), text);
+        }
         let mut at = found.carried;
         for unit in &found.units {
             let Some(rest) = bytes.get(at..) else { break };
@@ -156,6 +156,11 @@ impl Page {
         self.clear();
         let text = self.text("The msgr2 dissector failed here; please report it with this packet");
         self.notes.push(Note { kind: FINDINGS.len(), start: 0, length: length as u32, text });
+        self.bare(length, text);
+    }
+
+    /// A piece at the beginning that has a text and all notes so far, but no fields.
+    fn bare(&mut self, length: usize, text: u32) {
         self.pieces.push(Piece {
             start: 0,
             length: length as u32,
@@ -165,7 +170,7 @@ impl Page {
             sender: None,
             framed: false,
             items: 0..0,
-            notes: 0..1,
+            notes: 0..self.notes.len() as u32,
         });
     }
 

@@ -203,8 +203,10 @@ impl Tracker {
         }
         let mut unit = self.unit(kind, direction, bytes.len());
         unit.cut = true;
-        if kind == UnitKind::Banner {
-            self.sides[direction as usize].phase = Phase::Frames;
+        match kind {
+            UnitKind::Banner => self.sides[direction as usize].phase = Phase::Frames,
+            // without its preamble nobody knows where the frame ends
+            _ => self.gap(direction),
         }
         Step::Unit(unit)
     }

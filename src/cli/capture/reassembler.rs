@@ -70,6 +70,7 @@ impl Reassembler {
     }
 
     /// How many connections there were so far.
+    #[cfg(test)]
     pub(crate) fn streams(&self) -> u32 {
         self.count
     }
