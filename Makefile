@@ -46,7 +46,7 @@ screenshot: plugin ## take the picture in the README anew
 
 check-plugin-fuzz: plugin ## many rounds of damaged captures through the plugin
 	MSGR2_PLUGIN=$(abspath $(PLUGIN)) tests/fuzz-plugin 200 \
-		$(wildcard tests/captures/*.pcapng) $(wildcard ../shared/captures/*.pcapng)
+		$(wildcard tests/captures/*.pcap*) $(wildcard ../shared/captures/*.pcapng)
 
 check-clean: ## run demo and test on a bare Debian in a temporary folder (as root, needs debootstrap)
 	@scripts/check-clean

@@ -9,7 +9,9 @@ use std::io::{BufWriter, Write};
 use bytes::Bytes;
 use msgr2::frame::{self, Revision};
 use msgr2::types::{ConnectionMode, EntityType, MessageHeader, MessageType, Msgr2Features};
-use msgr2::v2_1::{AuthDone, AuthRequest, AuthSignature, Banner, BannerFeatures, ClientIdent, Frame, Hello, ServerIdent};
+use msgr2::v2_1::{
+    AuthDone, AuthRequest, AuthSignature, Banner, BannerFeatures, ClientIdent, Frame, Hello, ServerIdent,
+};
 use msgr2::wire::Encode;
 
 const PORTS: [u16; 2] = [40_000, 3300];

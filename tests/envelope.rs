@@ -35,7 +35,9 @@ fn block(part: &Part, revision: Revision, tag: Tag, segments: &[Vec<u8>], count:
         ("preamble", "bytes 0 to 27 of the preamble", _) => {
             let descriptor = |index: usize| match index {
                 _ if index >= count => Default::default(),
-                3 if tag == Tag::MESSAGE => v2_0::SegmentDescriptor { length: segments[3].len() as u32, alignment: 4096 },
+                3 if tag == Tag::MESSAGE => {
+                    v2_0::SegmentDescriptor { length: segments[3].len() as u32, alignment: 4096 }
+                }
                 _ => v2_0::SegmentDescriptor { length: segments[index].len() as u32, alignment: 8 },
             };
             let mut preamble = v2_0::Preamble {

@@ -46,10 +46,7 @@ fn connection(revision: Revision) -> Vec<(Direction, Vec<u8>)> {
                 ..Default::default()
             }),
         ),
-        (
-            S,
-            Frame::AuthDone(AuthDone { global_id: 4242, connection_mode: ConnectionMode::CRC, ..Default::default() }),
-        ),
+        (S, Frame::AuthDone(AuthDone { global_id: 4242, connection_mode: ConnectionMode::CRC, ..Default::default() })),
         (S, Frame::AuthSignature(AuthSignature { signature: FixedBytes([0; 32]), ..Default::default() })),
         (C, Frame::AuthSignature(AuthSignature { signature: FixedBytes([0; 32]), ..Default::default() })),
         (C, Frame::ClientIdent(ClientIdent { gid: -1, flags: ConnectionFlags::LOSSY, ..Default::default() })),

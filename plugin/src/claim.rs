@@ -84,7 +84,12 @@ pub(crate) unsafe extern "C" fn dissector(
 }
 
 /// Takes a connection on.
-unsafe fn claim(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut ws::proto_tree, data: *mut c_void) -> bool {
+unsafe fn claim(
+    tvb: *mut ws::tvbuff_t,
+    pinfo: *mut ws::packet_info,
+    tree: *mut ws::proto_tree,
+    data: *mut c_void,
+) -> bool {
     // SAFETY: the arguments are Wireshark's.
     unsafe {
         let conversation = ws::find_or_create_conversation(pinfo);
@@ -94,11 +99,17 @@ unsafe fn claim(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut 
 }
 
 /// Hands a connection of the legacy messenger to the built-in dissector.
-unsafe fn hand_over(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut ws::proto_tree, data: *mut c_void) -> bool {
+unsafe fn hand_over(
+    tvb: *mut ws::tvbuff_t,
+    pinfo: *mut ws::packet_info,
+    tree: *mut ws::proto_tree,
+    data: *mut c_void,
+) -> bool {
     // SAFETY: the arguments are Wireshark's.
     unsafe {
         let entry = LEGACY.get();
-        if entry.is_null() || !ws::packet::heuristic_enabled(entry) || !ws::proto_is_protocol_enabled((*entry).protocol) {
+        if entry.is_null() || !ws::packet::heuristic_enabled(entry) || !ws::proto_is_protocol_enabled((*entry).protocol)
+        {
             return false;
         }
         step_aside(pinfo, ws::proto_get_id((*entry).protocol));
@@ -108,7 +119,12 @@ unsafe fn hand_over(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *
 }
 
 /// Who had the port before us, if it isn't Ceph that is spoken there.
-unsafe fn former(tvb: *mut ws::tvbuff_t, pinfo: *mut ws::packet_info, tree: *mut ws::proto_tree, data: *mut c_void) -> c_int {
+unsafe fn former(
+    tvb: *mut ws::tvbuff_t,
+    pinfo: *mut ws::packet_info,
+    tree: *mut ws::proto_tree,
+    data: *mut c_void,
+) -> c_int {
     // SAFETY: the arguments are Wireshark's; the array has an entry for each 16-bit number.
     unsafe {
         let table = FORMER.get();

@@ -85,7 +85,8 @@ pub(crate) unsafe fn dissect(
             sequence: ws::packet::tcp_segment(data).filter(|s| !s.is_reassembled).map(|s| (s.seq, s.nxtseq)),
         };
         let looked_at = !tree.is_null() && ws::proto_field_is_referenced(tree, PROTO.get());
-        let wish = Wish { tree: looked_at, info: ws::Truth::is_true(ws::col_get_writable((*pinfo).cinfo, ws::column::INFO)) };
+        let wish =
+            Wish { tree: looked_at, info: ws::Truth::is_true(ws::col_get_writable((*pinfo).cinfo, ws::column::INFO)) };
         let first = !ws::packet::visited(pinfo);
 
         let connection = &raw mut *(&mut (*state).connections).as_mut_ptr().add(place);

@@ -23,9 +23,8 @@ pub(crate) static VERIFY_CRC: ForC<ws::WsBool> = unsafe { ForC::new(ws::TRUE) };
 const PORTS: &std::ffi::CStr = c"3300,6800-7568";
 
 // SAFETY: Wireshark keeps the pointer for good, and it points to a static.
-static PLUGIN: ForC<ws::proto_plugin> = unsafe {
-    ForC::new(ws::proto_plugin { register_protoinfo: Some(protocol), register_handoff: Some(hand_off) })
-};
+static PLUGIN: ForC<ws::proto_plugin> =
+    unsafe { ForC::new(ws::proto_plugin { register_protoinfo: Some(protocol), register_handoff: Some(hand_off) }) };
 
 /// Called when the plugin is loaded.
 pub(crate) fn plugin() {
@@ -35,7 +34,9 @@ pub(crate) fn plugin() {
         ws::epan_get_version_number(&raw mut major, &raw mut minor, &raw mut micro);
         if format!("{major}.{minor}") != ws::HEADERS_SERIES {
             let built = ws::HEADERS_SERIES;
-            eprintln!("msgr2: this plugin is for Wireshark {built}, and this is {major}.{minor}.{micro}; build it anew");
+            eprintln!(
+                "msgr2: this plugin is for Wireshark {built}, and this is {major}.{minor}.{micro}; build it anew"
+            );
             return;
         }
         ws::proto_register_plugin(PLUGIN.as_ptr());
@@ -205,7 +206,8 @@ unsafe fn preferences(proto: c_int) {
             module,
             c"desegment".as_ptr(),
             c"Reassemble frames spanning multiple TCP segments".as_ptr(),
-            c"To use this, \"Allow subdissectors to reassemble TCP streams\" must be on in the TCP protocol settings.".as_ptr(),
+            c"To use this, \"Allow subdissectors to reassemble TCP streams\" must be on in the TCP protocol settings."
+                .as_ptr(),
             DESEGMENT.as_ptr(),
         );
         ws::prefs_register_bool_preference(

@@ -206,7 +206,16 @@ unsafe fn notes(page: *const Page, piece: &Piece, target: Target, tree: *mut ws:
             if tree.is_null() {
                 ws::expert_add_info_format(target.pinfo, ptr::null_mut(), expert, c"%s".as_ptr(), said);
             } else {
-                ws::proto_tree_add_expert_format(tree, target.pinfo, expert, target.tvb, start, length, c"%s".as_ptr(), said);
+                ws::proto_tree_add_expert_format(
+                    tree,
+                    target.pinfo,
+                    expert,
+                    target.tvb,
+                    start,
+                    length,
+                    c"%s".as_ptr(),
+                    said,
+                );
             }
             index += 1;
         }

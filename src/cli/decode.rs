@@ -100,10 +100,10 @@ impl<W: Write> Decoder<W> {
             Flow::ToServer => Direction::Forward,
             Flow::ToClient => Direction::Backward,
         };
-        let connection = self.streams.entry(chunk.stream).or_insert_with(|| Connection {
-            stream: Stream::new(Some(Direction::Forward)),
-            open: [true; 2],
-        });
+        let connection = self
+            .streams
+            .entry(chunk.stream)
+            .or_insert_with(|| Connection { stream: Stream::new(None), open: [true; 2] });
         let place = Place { packet: chunk.packet, stream: chunk.stream, src: chunk.src, dst: chunk.dst };
         let mut result = Ok(());
         let printer = &mut self.printer;

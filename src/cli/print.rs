@@ -72,7 +72,11 @@ impl<W: Write> Printer<W> {
             for node in self.recorder.nodes() {
                 let text = limited(tree::text(&self.recorder, node, &[bytes]), node, self.style.max_bytes);
                 let indent = 2 * usize::from(node.depth);
-                writeln!(self.out, "    {:>6}+{:<5} {:indent$}{}: {text}", node.start, node.length, "", node.field.label)?;
+                writeln!(
+                    self.out,
+                    "    {:>6}+{:<5} {:indent$}{}: {text}",
+                    node.start, node.length, "", node.field.label
+                )?;
             }
         }
         Ok(())

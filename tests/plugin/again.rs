@@ -1,0 +1,82 @@
+//! A packet looks the same whenever it is looked at: on two passes, in any order.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::common::{Scratch, With, capture, captures, has, tshark, wireshark};
+
+/// Our lines of PDML.
+fn ours(path: &Path, options: &[&str]) -> Vec<String> {
+    let text = tshark(path, [options, &["-T", "pdml"]].concat());
+    let lines: Vec<String> = text.lines().filter(|line| line.contains("msgr2")).map(String::from).collect();
+    lines
+}
+
+#[test]
+fn two_passes_show_what_one_shows() {
+    for path in captures() {
+        let (once, twice) = (ours(&path, &[]), ours(&path, &["-2"]));
+        assert_eq!(once.is_empty(), path.to_string_lossy().contains("msgr1"), "{}", path.display());
+        let other = once.iter().zip(&twice).find(|(a, b)| a != b);
+        assert!(once.len() == twice.len() && other.is_none(), "{}: {other:?}", path.display());
+    }
+}
+
+/// The tree of each of these packets, in this order, as the GUI would get it.
+fn trees(path: &Path, packets: impl IntoIterator<Item = u32>) -> Vec<(u32, Value)> {
+    let mut questions = vec![json!({"jsonrpc": "2.0", "id": 0, "method": "load", "params": {"file": path}})];
+    questions.extend(packets.into_iter().map(|number| {
+        json!({"jsonrpc": "2.0", "id": number, "method": "frame", "params": {"frame": number, "proto": true, "columns": true}})
+    }));
+    let mut sharkd = wireshark("sharkd", With::Plugin)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = sharkd.stdin.take().unwrap();
+    // answers are long: they are read while questions are asked
+    let asking = std::thread::spawn(move || {
+        for question in questions {
+            writeln!(stdin, "{question}").unwrap();
+        }
+    });
+    let output = sharkd.wait_with_output().unwrap();
+    asking.join().unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|mut answer| Some((answer["id"].as_u64()? as u32, answer["result"].take())))
+        .filter(|(id, _)| *id > 0)
+        .collect()
+}
+
+#[test]
+fn any_order_shows_the_same() {
+    if !has("sharkd") {
+        return;
+    }
+    let scratch = Scratch::new();
+    for name in ["crc-mon-cephx.pcap", "rare.pcapng", "secure-mon.pcap"] {
+        let path = scratch.file(name);
+        std::fs::copy(capture(name), &path).unwrap();
+        let count = tshark(&path, ["-T", "fields", "-e", "frame.number"]).lines().count() as u32;
+        let forward: BTreeMap<u32, Value> = trees(&path, 1..=count).into_iter().collect();
+        assert_eq!(forward.len() as u32, count, "{name}");
+        let ours = forward.values().filter(|tree| tree.to_string().contains("msgr2.tag")).count();
+        assert!(ours > 8, "{name}: {ours} packets with frames");
+        let hops = (1..=count).map(|n| n * 7 % (count + 1)).filter(|n| *n > 0);
+        let order: Vec<u32> = (1..=count).rev().chain(hops).chain((1..=count).rev()).collect();
+        let answers = trees(&path, order.iter().copied());
+        assert_eq!(answers.len(), order.len(), "{name}");
+        for (number, tree) in answers {
+            assert_eq!(tree, forward[&number], "{name}: packet {number}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What is registered, and what a frame's fields look like.
+
+use std::collections::HashMap;
+use std::fs;
+
+use crate::common::{With, capture, captures, file, msgr2, run, tshark, wireshark};
+use crate::pdml::{self, Item};
+use crate::table::fields;
+
+#[test]
+fn the_protocol_is_registered() {
+    let protocols = run(wireshark("tshark", With::Plugin).args(["-G", "protocols"]));
+    let ours: Vec<&str> = protocols.lines().filter(|line| line.to_lowercase().contains("msgr2")).collect();
+    assert_eq!(ours, ["Ceph Messenger v2\tMSGR2\tmsgr2"]);
+    let plain = run(wireshark("tshark", With::Nothing).args(["-G", "protocols"]));
+    assert!(!plain.contains("MSGR2"));
+}
+
+#[test]
+fn it_is_among_the_plugins() {
+    let plugins = run(wireshark("tshark", With::Plugin).args(["-G", "plugins"]));
+    let ours: Vec<&str> = plugins.lines().filter(|line| line.contains("msgr2")).collect();
+    let [line] = ours.as_slice() else { panic!("{plugins}") };
+    let cells: Vec<&str> = line.split('\t').collect();
+    assert_eq!(&cells[1..3], [env!("CARGO_PKG_VERSION"), "dissector"], "{line}");
+}
+
+#[test]
+fn ports_and_heuristic_are_registered() {
+    let decodes = run(wireshark("tshark", With::Plugin).args(["-G", "decodes"]));
+    let mut ports: Vec<u32> = decodes
+        .lines()
+        .filter(|line| line.ends_with("\tmsgr2"))
+        .map(|line| line.strip_prefix("tcp.port\t").expect(line).split('\t').next().unwrap().parse().unwrap())
+        .collect();
+    ports.sort();
+    // 7000 may belong to another plugin, gryphon, which Wireshark asks after us
+    ports.retain(|port| *port != 7000);
+    let expected = [3300].into_iter().chain(6800..=7568).filter(|port| *port != 7000);
+    assert_eq!(ports, expected.collect::<Vec<u32>>());
+    let heuristics = run(wireshark("tshark", With::Plugin).args(["-G", "heuristic-decodes"]));
+    assert!(heuristics.lines().any(|line| line.starts_with("tcp\tmsgr2\tT")), "{heuristics}");
+}
+
+#[test]
+fn every_field_says_what_it_is() {
+    assert!(fields().len() > 300, "{} fields", fields().len());
+    let undescribed: Vec<&str> = fields()
+        .iter()
+        .filter(|field| field.doc.is_empty() && !field.filter.starts_with("msgr2.finding."))
+        .map(|field| field.filter.as_str())
+        .collect();
+    assert!(undescribed.is_empty(), "{undescribed:?}");
+    for field in fields() {
+        assert!(!field.label.is_empty(), "{}", field.filter);
+        let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
+        assert!(field.filter.starts_with("msgr2.") && field.filter.chars().all(sound), "{}", field.filter);
+    }
+}
+
+#[test]
+fn a_filter_has_one_type() {
+    let mut kinds: HashMap<&str, (&str, &str)> = HashMap::new();
+    for field in fields() {
+        let this = (field.kind.as_str(), field.base.as_str());
+        let first = kinds.entry(&field.filter).or_insert(this);
+        assert_eq!(*first, this, "{}", field.filter);
+    }
+}
+
+/// The lines of `-T fields`.
+fn values(name: &str, filter: &str, wanted: &[&str]) -> Vec<String> {
+    let mut arguments = vec!["-Y", filter, "-T", "fields", "-E", "separator=|"];
+    arguments.extend(wanted.iter().flat_map(|field| ["-e", field]));
+    tshark(&capture(name), arguments).lines().map(String::from).collect()
+}
+
+#[test]
+fn values_of_a_handshake() {
+    let hello = ["frame.number", "msgr2.dialect", "msgr2.mode", "msgr2.tag", "msgr2.sender", "msgr2.hello.entity_type"];
+    assert_eq!(
+        values("crc-mon-cephx.pcap", "msgr2.hello", &hello),
+        ["8|v2.1|crc|1|client|8", "9|v2.1|crc|1|server|1"].map(|line| line.to_string())
+    );
+    assert_eq!(values("v20-mon.pcap", "msgr2.hello", &hello[..4]), ["8|v2.0|crc|1", "9|v2.0|crc|1"]);
+    assert_eq!(values("secure-mon.pcap", "msgr2.hello", &hello[..4]), ["8|v2.1|crc|1", "9|v2.1|crc|1"]);
+    let request = ["msgr2.tag", "msgr2.auth_request.method"];
+    assert_eq!(values("crc-mon-cephx.pcap", "msgr2.auth_request", &request), ["2|2"]);
+    assert_eq!(values("none-mon.pcap", "msgr2.auth_request", &request), ["2|1"]);
+    assert_eq!(
+        values("secure-mon.pcap", "msgr2.mode==\"secure\"", &["msgr2.tag"]).iter().filter(|l| !l.is_empty()).count(),
+        0
+    );
+}
+
+#[test]
+fn values_of_messages() {
+    let wanted = ["msgr2.tag", "msgr2.message.type", "msgr2.seq"];
+    let lines = values("crc-mon-cephx.pcap", "msgr2.message", &wanted);
+    assert_eq!(lines, ["17,17|5,15|1,2", "17,17,17|4,4,66|1,2,3"], "the message types and numbers of a `ceph` command");
+    // ping and pong times of KEEPALIVE2 are echoed
+    let alive = values("keepalive.pcap", "msgr2.tag in {18,19}", &["msgr2.tag", "_ws.col.Info"]);
+    assert_eq!(alive.len(), 4, "{alive:?}");
+}
+
+#[test]
+fn names_can_be_filtered_for() {
+    let number = values("crc-mon-cephx.pcap", "msgr2.tag==1", &["frame.number"]);
+    assert_eq!(number, ["8", "9"]);
+    assert_eq!(values("crc-mon-cephx.pcap", "msgr2.tag==\"HELLO\"", &["frame.number"]), number);
+    assert_eq!(values("crc-mon-cephx.pcap", "msgr2.msgr2_features.revision_1==1", &["frame.number"]), ["4", "6"]);
+}
+
+/// Our part of `-V`.
+#[test]
+fn the_tree_of_a_handshake() {
+    let text = tshark(&capture("none-mon.pcap"), ["-V", "-O", "msgr2", "-Y", "msgr2.tag<=9"]);
+    let mut ours = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if let Some(number) = line.strip_prefix("Frame ") {
+            ours.push_str(&format!("packet {}\n", number.split(':').next().unwrap()));
+        }
+        inside = if line.starts_with(' ') { inside } else { line.starts_with("Ceph Messenger v2") };
+        if inside {
+            ours.push_str(line);
+            ours.push('\n');
+        }
+    }
+    let golden = file("tests/plugin/handshake.txt");
+    if std::env::var_os("MSGR2_BLESS").is_some() {
+        fs::write(&golden, &ours).unwrap();
+    }
+    let expected = fs::read_to_string(&golden).unwrap();
+    let first = ours.lines().zip(expected.lines()).position(|(a, b)| a != b);
+    assert!(
+        ours == expected,
+        "tests/plugin/handshake.txt is another from line {:?} on; if the new one is right: MSGR2_BLESS=1 \n{ours}",
+        first.map(|line| line + 1)
+    );
+}
+
+/// Fields that no byte holds.
+const GENERATED: &[&str] = &["msgr2.dialect", "msgr2.mode", "msgr2.sender"];
+
+/// What is compared of a field: depth, first byte, bytes, label.
+type Place = (usize, usize, usize, String);
+
+/// The places of all fields of our protocol, unit by unit, as the plugin has them.
+fn shown_places(units: &[&Item]) -> Vec<Vec<Place>> {
+    let kinds: HashMap<&str, (&str, &str)> =
+        fields().iter().map(|f| (f.filter.as_str(), (f.kind.as_str(), f.base.as_str()))).collect();
+    fn walk(item: &Item, depth: usize, base: usize, kinds: &HashMap<&str, (&str, &str)>, out: &mut Vec<Place>) {
+        for child in &item.children {
+            if child.name.starts_with("_ws.") || GENERATED.contains(&child.name.as_str()) {
+                continue;
+            }
+            // the flags of a word, which the codec has as one value
+            let is_flag = kinds.get(child.name.as_str()).is_some_and(|k| k.0 == "FT_BOOLEAN")
+                && kinds.get(item.name.as_str()).is_some_and(|k| k.0.starts_with("FT_UINT") && k.1 == "BASE_HEX");
+            if !is_flag {
+                let label = child.showname.split(':').next().unwrap_or_default().to_string();
+                out.push((depth, child.pos - base, child.size, label));
+                walk(child, depth + 1, base, kinds, out);
+            }
+        }
+    }
+    let places = |unit: &&Item| {
+        let mut out = Vec::new();
+        walk(unit, 0, unit.pos, &kinds, &mut out);
+        out
+    };
+    units.iter().map(places).collect()
+}
+
+/// The same as `msgr2 decode --verbose` has them.
+fn decoded_places(text: &str) -> Vec<Vec<Place>> {
+    let mut units: Vec<Vec<Place>> = Vec::new();
+    for line in text.lines() {
+        let Some(field) = line.strip_prefix("    ") else {
+            units.push(Vec::new());
+            continue;
+        };
+        let (start, rest) = field.trim_start().split_once('+').unwrap();
+        let (length, rest) = rest.split_at(rest.find(' ').unwrap());
+        // behind the length, which is padded to five, stands one more space
+        let rest = &rest[1 + 5usize.saturating_sub(length.len())..];
+        let depth = (rest.len() - rest.trim_start().len()) / 2;
+        let label = rest.trim_start().split(':').next().unwrap().to_string();
+        units.last_mut().unwrap().push((depth, start.parse().unwrap(), length.parse().unwrap(), label));
+    }
+    units
+}
+
+#[test]
+fn places_are_those_that_the_codec_read() {
+    for path in captures().into_iter().filter(|path| !path.to_string_lossy().contains("msgr1")) {
+        let packets = pdml::read(&tshark(&path, ["-T", "pdml", "-J", "msgr2"]));
+        let units: Vec<&Item> =
+            packets.iter().flat_map(|packet| &packet.protos).filter(|p| p.name == "msgr2").collect();
+        let text = run(msgr2().args(["decode", "--verbose"]).arg(&path));
+        let (shown, decoded) = (shown_places(&units), decoded_places(&text));
+        let secure = path.to_string_lossy().contains("secure");
+        assert!(shown.len() == decoded.len() || secure, "{}: {} {}", path.display(), shown.len(), decoded.len());
+        for (number, (shown, decoded)) in shown.iter().zip(&decoded).enumerate() {
+            let other = shown.iter().zip(decoded).find(|(a, b)| a != b);
+            assert!(
+                shown.len() == decoded.len() && other.is_none(),
+                "{}: unit {number}: {other:?}\n{shown:?}\n{decoded:?}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// Each field lies within the one that it belongs to, none on another, and nothing is left over.
+#[test]
+fn fields_cover_their_frame_once() {
+    for path in captures() {
+        for packet in pdml::read(&tshark(&path, ["-T", "pdml", "-J", "msgr2"])) {
+            for unit in packet.protos.iter().filter(|p| p.name == "msgr2") {
+                let what = format!("{}: packet {}: {}", path.display(), packet.number, unit.showname);
+                tiled(unit, true, &what);
+            }
+        }
+    }
+}
+
+fn tiled(item: &Item, whole: bool, what: &str) {
+    let within = |child: &&Item| !GENERATED.contains(&child.name.as_str()) && !child.name.starts_with("_ws.");
+    let children: Vec<&Item> = item.children.iter().filter(within).collect();
+    let flags =
+        children.iter().all(|child| (child.pos, child.size) == (item.pos, item.size) && child.children.is_empty());
+    if flags {
+        return;
+    }
+    let mut at = item.pos;
+    for (index, child) in children.iter().enumerate() {
+        // a version and a length, or a count, may stand in front of the first
+        let prefix = if index == 0 && !whole { 6 } else { 0 };
+        assert!(
+            (at..=at + prefix).contains(&child.pos),
+            "{what}: {} begins at {}, not {at}",
+            child.showname,
+            child.pos
+        );
+        tiled(child, false, what);
+        at = child.pos + child.size;
+    }
+    assert_eq!(at, item.pos + item.size, "{what}: the end of {}", item.showname);
+}

@@ -1,0 +1,134 @@
+//! Recordings of real Ceph: the plugin sees the frames that the codec sees, and that the daemons' logs count.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::common::{captures, decode, shared};
+use crate::table::{Row, decoded_frames, findings, frames, rows};
+
+/// The plugin's frames are the codec's, packet by packet, and nothing is wrong with them.
+fn agrees(capture: &Path) -> Vec<Row> {
+    let rows = rows(capture, &[]);
+    let lines = decode(capture);
+    let name = capture.display();
+    assert_eq!(frames(&rows), decoded_frames(&lines), "{name}: tshark, msgr2 decode");
+    let legacy = name.to_string().contains("msgr1");
+    assert_eq!(frames(&rows).is_empty(), legacy, "{name}");
+    // the built-in dissector of the legacy messenger finds some of its own frames malformed
+    let malformed = rows.iter().find(|row| row.malformed && !legacy);
+    assert!(malformed.is_none(), "{name}: {malformed:?}");
+    let mut wrong = findings(&rows);
+    wrong.retain(|(_, kind)| *kind != "encrypted");
+    assert!(wrong.is_empty(), "{name}: {wrong:?}");
+    rows
+}
+
+#[test]
+fn our_captures_agree_with_the_codec() {
+    for capture in captures() {
+        agrees(&capture);
+    }
+}
+
+#[test]
+fn our_captures_have_every_tag() {
+    let mut seen: Vec<u8> = captures().iter().flat_map(|capture| rows(capture, &[])).flat_map(|row| row.tags).collect();
+    seen.sort();
+    seen.dedup();
+    // IDENT_MISSING_FEATURES and all others
+    assert_eq!(seen, (1..=22).collect::<Vec<u8>>());
+}
+
+/// Frames by tag, summed over what all daemons logged.
+fn logged(file: &Path) -> BTreeMap<u8, u64> {
+    let mut counts = BTreeMap::new();
+    let text = fs::read_to_string(file).unwrap();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        if let Ok(tag) = cells[1].parse() {
+            *counts.entry(tag).or_default() += cells.last().unwrap().parse::<u64>().unwrap();
+        }
+    }
+    assert!(!counts.is_empty(), "{}", file.display());
+    counts
+}
+
+fn agrees_with_logs(name: &str) {
+    let Some(capture) = shared(&format!("{name}.pcapng")) else { return };
+    let rows = agrees(&capture);
+    let mut shown: BTreeMap<u8, u64> = BTreeMap::new();
+    for tag in rows.iter().flat_map(|row| &row.tags) {
+        *shown.entry(*tag).or_default() += 1;
+    }
+    let logged = logged(&shared(&format!("{name}.tags.tsv")).unwrap());
+    assert_eq!(shown.keys().collect::<Vec<_>>(), logged.keys().collect::<Vec<_>>(), "{name}");
+    for (tag, count) in &logged {
+        // a peer that was closing didn't read the last messages
+        let unread = if *tag == 17 { 5 } else { 0 };
+        assert!((*count..=count + unread).contains(&shown[tag]), "{name}: tag {tag}: {} logged {count}", shown[tag]);
+    }
+}
+
+#[test]
+fn pacific_crc_agrees_with_the_logs() {
+    agrees_with_logs("pacific-16.2.15-crc");
+}
+
+#[test]
+fn pacific_without_authentication_agrees_with_the_logs() {
+    agrees_with_logs("pacific-16.2.15-none");
+}
+
+#[test]
+fn nautilus_agrees_with_the_logs() {
+    agrees_with_logs("nautilus-14.2.21-crc");
+}
+
+#[test]
+fn msgr20_agrees_with_the_logs() {
+    agrees_with_logs("nautilus-14.2.21-msgr20-crc");
+}
+
+#[test]
+fn reef_agrees_with_the_logs() {
+    agrees_with_logs("reef-18.2.7-crc");
+}
+
+/// Each connection that turns secure shows its handshake, and says once that the rest is encrypted.
+fn turns_secure(capture: &Path) {
+    let rows = agrees(capture);
+    let mut secure: BTreeMap<u32, usize> = BTreeMap::new();
+    for row in &rows {
+        *secure.entry(row.stream).or_default() += row.findings.iter().filter(|kind| *kind == "encrypted").count();
+    }
+    let frames = frames(&rows);
+    let mut count = 0;
+    for (stream, notes) in secure {
+        let tags: Vec<u8> = frames.get(&stream).into_iter().flatten().map(|(_, tag)| *tag).collect();
+        // in the clear, or given up before that is decided
+        if tags.contains(&7) || !tags.contains(&6) {
+            assert_eq!(notes, 0, "stream {stream}: {tags:?}");
+            continue;
+        }
+        count += 1;
+        assert_eq!(notes, 1, "stream {stream}: {tags:?}");
+        assert_eq!(tags.first(), Some(&1), "stream {stream}: {tags:?}");
+        assert_eq!(tags.last(), Some(&6), "stream {stream}: {tags:?}");
+    }
+    assert!(count > 0, "{}: nothing is secure", capture.display());
+}
+
+#[test]
+fn a_secure_connection_shows_its_handshake() {
+    turns_secure(&crate::common::capture("secure-mon.pcap"));
+}
+
+#[test]
+fn secure_recordings() {
+    for name in ["pacific-16.2.15-secure.pcapng", "pacific-16.2.15-mixed.pcapng"] {
+        if let Some(capture) = shared(name) {
+            turns_secure(&capture);
+        }
+    }
+}
