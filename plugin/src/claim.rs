@@ -138,6 +138,8 @@ unsafe fn former(
         }
         // the name of our protocol would otherwise stand before theirs
         remove_layer(pinfo);
+        // each call of a dissector takes from this count, and theirs is to find what ours found
+        (*pinfo).can_desegment = (*pinfo).saved_can_desegment;
         ws::call_dissector_only(handle, tvb, pinfo, tree, data)
     }
 }
