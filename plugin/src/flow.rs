@@ -55,7 +55,10 @@ pub(crate) enum Verdict<'f> {
 
 #[derive(Default)]
 struct Side {
+    /// The sequence number of the byte that comes next.
     next_seq: Option<u32>,
+    /// The sequence number at which a frame begins that TCP is putting together.
+    pending: Option<u32>,
     /// Bytes to come that belong to a frame already shown.
     carry: usize,
 }
@@ -128,7 +131,7 @@ impl Connection {
 
     fn walk(&mut self, call: &Call<'_>) -> Option<Found> {
         let (mut found, mut units) = (Found::default(), Vec::new());
-        self.follow_sequence(call);
+        let begin = self.follow_sequence(call);
         let side = &mut self.sides[call.direction as usize];
         found.carried = side.carry.min(call.reported);
         side.carry -= found.carried;
@@ -159,6 +162,7 @@ impl Connection {
                 Step::Need(need) => {
                     let more = need.checked_sub(bytes.len()).filter(|_| need > BANNER_PREFIX.len() * 4);
                     found.wanted = Some(Wanted { offset: at, more });
+                    self.sides[call.direction as usize].pending = begin.map(|seq| seq.wrapping_add(at as u32));
                     break;
                 }
                 Step::Foreign => return None,
@@ -169,25 +173,33 @@ impl Connection {
         Some(found)
     }
 
-    /// Notices segments that the capture lacks.
-    fn follow_sequence(&mut self, call: &Call<'_>) {
-        let Some((seq, next)) = call.sequence else { return };
+    /// Notices segments that the capture lacks. Returns the sequence number of the first byte, if it is known.
+    fn follow_sequence(&mut self, call: &Call<'_>) -> Option<u32> {
         let side = &mut self.sides[call.direction as usize];
+        let Some((seq, next)) = call.sequence else {
+            // several segments: they reach from where the frame began without a gap
+            let begin = side.pending.take();
+            side.next_seq = begin.map(|seq| seq.wrapping_add(call.reported as u32));
+            return begin;
+        };
         let ahead = side.next_seq.map_or(0, |expected| seq.wrapping_sub(expected) as i32);
         if side.next_seq.is_none_or(|expected| next.wrapping_sub(expected) as i32 > 0) {
             side.next_seq = Some(next);
         }
+        // what comes behind a frame that began in an earlier segment is a part of this one
+        let begin = Some(next.wrapping_sub(call.reported as u32));
         if ahead <= 0 {
-            return;
+            return begin;
         }
         let missing = ahead as usize;
         if missing <= side.carry {
             side.carry -= missing;
-            return;
+            return begin;
         }
         side.carry = 0;
         if let Some(tracker) = &mut self.tracker {
             tracker.gap(call.direction);
         }
+        begin
     }
 }

