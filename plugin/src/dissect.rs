@@ -89,7 +89,8 @@ pub(crate) unsafe fn dissect(
             Wish { tree: looked_at, info: ws::Truth::is_true(ws::col_get_writable((*pinfo).cinfo, ws::column::INFO)) };
         let first = !ws::packet::visited(pinfo);
 
-        let connection = &raw mut *(&mut (*state).connections).as_mut_ptr().add(place);
+        let connections: &mut Vec<Connection> = &mut (*state).connections;
+        let connection = connections.as_mut_ptr().add(place);
         let page = &raw mut (*state).page;
         let parsed = catch_unwind(AssertUnwindSafe(|| parse(connection, page, &call, wish, first)));
         let wanted = match parsed {
