@@ -7,32 +7,227 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use common::packets::{self, Wire, conversation};
-use common::{Scratch, capture, captures, decode, msgr2, run, shared};
-use serde_json::Value;
+use common::packets::{self, Wire, conversation, cut};
+use common::{Scratch, capture, captures, decode, file, msgr2, run};
+use serde_json::{Value, json};
 
 fn text(capture: &Path, options: &[&str]) -> Vec<String> {
     run(msgr2().arg("decode").args(options).arg(capture)).lines().map(String::from).collect()
 }
 
+/// The line of the first frame with a tag.
+fn frame(capture: &Path, tag: u64) -> Value {
+    decode(capture).into_iter().find(|line| line["tag"] == tag).unwrap()
+}
+
 #[test]
 fn a_line_for_each_frame() {
     let lines = text(&capture("none-mon.pcap"), &[]);
-    let head = |line: &String| line.split(' ').take(7).collect::<Vec<_>>().join(" ");
     assert_eq!(
-        lines.iter().map(head).collect::<Vec<_>>(),
+        [&lines[..2], &lines[6..8], &lines[12..]].concat(),
         [
-            "4 0 127.0.0.1:50826 > 127.0.0.1:3300 v2 crc",
-            "6 0 127.0.0.1:3300 > 127.0.0.1:50826 v2 crc",
-            "8 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc",
-            "9 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc",
-            "10 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc",
-            "11 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc",
-            "12 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc",
-            "13 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc",
-            "14 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc",
-            "15 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc",
-            "16 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc",
+            "4 0 127.0.0.1:50826 > 127.0.0.1:3300 v2 crc Banner supported REVISION_1, required 0",
+            "6 0 127.0.0.1:3300 > 127.0.0.1:50826 v2 crc Banner supported REVISION_1, required 0",
+            "14 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc AUTH_SIGNATURE",
+            "15 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc AUTH_SIGNATURE",
+            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 1 tid 0",
+            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE CONFIG v1 seq 2 tid 0",
+            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 3 tid 0",
         ]
     );
+}
+
+#[test]
+fn a_json_object_for_each_frame() {
+    let expected = json!({
+        "packet": 8, "stream": 0, "src": "127.0.0.1:3300", "dst": "127.0.0.1:50826",
+        "dialect": "v2.1", "mode": "crc", "tag": 1, "name": "HELLO",
+        "fields": {
+            "entity_type": "mon",
+            "peer_addr": {
+                "marker": 1, "struct_v": 1, "struct_compat": 1, "struct_len": 28,
+                "type": "msgr2", "nonce": 0,
+                "sockaddr": {"family": "inet", "address": {"inet": {
+                    "port": 50826, "ip": "127.0.0.1", "zero": "0000000000000000",
+                }}},
+            },
+        },
+        "findings": [],
+    });
+    assert_eq!(frame(&capture("none-mon.pcap"), 1), expected);
+}
+
+#[test]
+fn dialect_and_mode() {
+    let all = |name: &str, key: &str| -> Vec<Value> {
+        let mut seen: Vec<Value> = Vec::new();
+        for line in decode(&capture(name)) {
+            if !seen.contains(&line[key]) {
+                seen.push(line[key].clone());
+            }
+        }
+        seen
+    };
+    assert_eq!(all("v20-mon.pcap", "dialect"), [json!(null), json!("v2.0")]);
+    assert_eq!(all("crc-mon-cephx.pcap", "dialect"), [json!(null), json!("v2.1")]);
+    assert_eq!(all("secure-mon.pcap", "mode"), [json!("crc"), json!("secure")]);
+}
+
+#[test]
+fn verbose_has_the_place_of_each_field() {
+    let path = capture("none-mon.pcap");
+    let lines = text(&path, &["--verbose"]);
+    let hello = lines.iter().position(|line| line.contains(" HELLO mon")).unwrap();
+    let squeeze = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(squeeze(&lines[hello + 1]), "0+32 Preamble: HELLO");
+    assert_eq!(squeeze(&lines[hello + 2]), "0+1 Tag: HELLO (1)");
+    assert!(lines[hello..].iter().take(50).any(|line| squeeze(line) == "32+1 Entity type: mon (1)"));
+    // the frame as a whole, with what stands around the payload
+    let all = run(msgr2().args(["decode", "--json", "--verbose"]).arg(&path));
+    let hello: Value = serde_json::from_str(all.lines().nth(2).unwrap()).unwrap();
+    assert_eq!(hello["frame"]["preamble"]["tag"], json!("HELLO"), "{hello}");
+    assert_eq!(hello["frame"]["hello"], hello["fields"]);
+}
+
+#[test]
+fn long_contents_are_cut_as_asked() {
+    let path = capture("keepalive.pcap");
+    let size = |options: &[&str]| text(&path, options).iter().map(String::len).sum::<usize>();
+    let (cut, normal, whole) = (size(&["-v", "--max-bytes", "4"]), size(&["-v"]), size(&["-v", "--max-bytes", "0"]));
+    assert!(cut < normal && normal < whole, "{cut} {normal} {whole}");
+    assert!(text(&path, &["-v", "--max-bytes", "4"]).iter().any(|line| line.contains("… (")));
+}
+
+#[test]
+fn both_formats_of_captures() {
+    assert!(captures().iter().any(|path| path.extension().unwrap() == "pcapng"));
+    for path in captures() {
+        let legacy = path.to_string_lossy().contains("msgr1");
+        assert_eq!(decode(&path).is_empty(), legacy, "{}", path.display());
+    }
+}
+
+/// Runs `msgr2` so that it fails, and returns what it printed and what it said.
+fn fails(arguments: &[&Path]) -> (String, String) {
+    let Output { status, stdout, stderr } = msgr2().args(arguments).output().unwrap();
+    assert_eq!(status.code(), Some(1), "{arguments:?}");
+    (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let scratch = Scratch::new();
+    let decode = Path::new("decode");
+
+    let (out, said) = fails(&[decode, &scratch.file("nothing")]);
+    assert!(out.is_empty() && said.starts_with("msgr2: ") && said.contains("nothing: can't be opened"), "{said}");
+
+    let (out, said) = fails(&[decode, &file("Cargo.toml")]);
+    assert!(out.is_empty() && said.contains("Cargo.toml: is not a pcap or pcapng file"), "{said}");
+
+    let empty = scratch.file("empty.pcap");
+    fs::write(&empty, "").unwrap();
+    let (out, said) = fails(&[decode, &empty]);
+    assert!(out.is_empty() && said.contains("empty.pcap: is empty"), "{said}");
+
+    for said in [said.as_str()] {
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn of_a_cut_file_the_whole_packets_are_shown() {
+    let scratch = Scratch::new();
+    let path = scratch.file("cut.pcap");
+    fs::write(&path, &fs::read(capture("none-mon.pcap")).unwrap()[..2000]).unwrap();
+    let (out, said) = fails(&[Path::new("decode"), &path]);
+    let whole = text(&capture("none-mon.pcap"), &[]);
+    let shown: Vec<&str> = out.lines().collect();
+    assert!(shown.len() > 5 && shown.len() < whole.len());
+    assert_eq!(shown, whole[..shown.len()]);
+    assert!(said.contains("cut.pcap: shown as far as it goes:") && said.contains("packet 16"), "{said}");
+}
+
+#[test]
+fn gaps_cost_only_what_is_missing() {
+    let said = conversation(&capture("crc-mon-cephx.pcap"));
+    let scratch = Scratch::new();
+    let path = scratch.file("gap.pcap");
+    let tags = |path: &Path| decode(path).iter().filter_map(|line| line["tag"].as_u64()).collect::<Vec<_>>();
+    let whole = tags(&capture("crc-mon-cephx.pcap"));
+    // a message of the server is lost
+    let lost = said.iter().rposition(|segment| !segment.client).unwrap();
+    let mut wire = Wire::new();
+    let mut c = wire.open("192.0.2.1:20000", "192.0.2.2:3300");
+    for (number, segment) in said.iter().enumerate() {
+        match number == lost {
+            true => wire.skip(&mut c, false, segment.bytes.len()),
+            false => wire.say(&mut c, segment),
+        }
+    }
+    // what comes behind the gap
+    wire.say(&mut c, &said[lost]);
+    wire.close(&mut c);
+    packets::write(&path, &wire.packets);
+    assert_eq!(tags(&path), whole);
+}
+
+#[test]
+fn however_tcp_cuts_it() {
+    let said = conversation(&capture("crc-mon-cephx.pcap"));
+    let scratch = Scratch::new();
+    let path = scratch.file("pieces.pcap");
+    let names = |path: &Path| {
+        decode(path).iter().map(|line| (line["name"].clone(), line["fields"].clone())).collect::<Vec<_>>()
+    };
+    for most in [1, 2, 31, 33, 1000] {
+        let mut wire = Wire::new();
+        wire.connection("[2001:db8::1]:20000", "[2001:db8::2]:3300", &cut(&said, most));
+        packets::write(&path, &wire.packets);
+        assert_eq!(names(&path), names(&capture("crc-mon-cephx.pcap")), "pieces of {most}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let script =
+        format!("{} decode -v {} | head -n 1", env!("CARGO_BIN_EXE_msgr2"), capture("keepalive.pcap").display());
+    let output = std::process::Command::new("bash").args(["-o", "pipefail", "-c", &script]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn the_spec_is_without_faults() {
+    for arguments in [&["spec", "lint"][..], &["spec", "lint", "spec"]] {
+        let said = run(msgr2().args(arguments).current_dir(file("")));
+        assert!(said.starts_with("no faults: 2 dialects"), "{said}");
+    }
+}
+
+#[test]
+fn a_faulty_spec_is_refused() {
+    let scratch = Scratch::new();
+    let folder = scratch.file("spec");
+    run(std::process::Command::new("cp").arg("-r").arg(file("spec")).arg(&folder));
+    let states = folder.join("dialects/v2.0/states.yaml");
+    let text = fs::read_to_string(&states).unwrap();
+    fs::write(&states, text.replacen("to: ready}", "to: nowhere}", 1)).unwrap();
+    for what in ["lint", "rust", "doc"] {
+        let (out, said) = fails(&[Path::new("spec"), Path::new(what), &folder]);
+        assert!(out.is_empty() && said.contains("nowhere"), "{what}: {said}");
+    }
+    let (_, said) = fails(&[Path::new("spec"), Path::new("lint"), &scratch.file("absent")]);
+    assert!(said.contains("absent"), "{said}");
+}
+
+#[test]
+fn what_is_made_of_the_spec() {
+    let schema: Value = serde_json::from_str(&run(msgr2().args(["spec", "schema"]))).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let code = run(msgr2().args(["spec", "rust"]));
+    assert_eq!(code, fs::read_to_string(concat!(env!("OUT_DIR"), "/generated.rs")).unwrap(), "what build.rs made");
+    let doc = run(msgr2().args(["spec", "doc"]));
+    for words in ["# Ceph's messenger v2", "SESSION_RECONNECT_OK", "msgr2.hello.entity_type", "stateDiagram"] {
+        assert!(doc.contains(words), "{words} is missing");
+    }
 }
