@@ -82,7 +82,8 @@ pub(crate) unsafe fn dissect(
             bytes,
             reported,
             desegment: (*pinfo).can_desegment > 0 && ws::Truth::is_true(DESEGMENT.get()),
-            sequence: ws::packet::tcp_segment(data).filter(|s| !s.is_reassembled).map(|s| (s.seq, s.nxtseq)),
+            sequence: ws::packet::tcp_segment(data).map(|s| (s.seq, s.nxtseq)),
+            reassembled: ws::packet::tcp_segment(data).is_some_and(|s| s.is_reassembled),
         };
         let looked_at = !tree.is_null() && ws::proto_field_is_referenced(tree, PROTO.get());
         let wish =

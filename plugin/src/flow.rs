@@ -21,8 +21,11 @@ pub(crate) struct Call<'a> {
     pub reported: usize,
     /// Whether TCP can put segments together: if not, what is incomplete stays so.
     pub desegment: bool,
-    /// TCP's sequence numbers of the first byte and behind the last, if the bytes are those of one segment.
+    /// TCP's sequence numbers of the segment's first byte and behind its last.
     pub sequence: Option<(u32, u32)>,
+    /// Whether TCP has put the bytes together from several segments, of which that is the last to come; or the bytes
+    /// are what is left of it behind such.
+    pub reassembled: bool,
 }
 
 /// What was found in a call's bytes.
@@ -175,13 +178,14 @@ impl Connection {
 
     /// Notices segments that the capture lacks. Returns the sequence number of the first byte, if it is known.
     fn follow_sequence(&mut self, call: &Call<'_>) -> Option<u32> {
+        let (seq, next) = call.sequence?;
         let side = &mut self.sides[call.direction as usize];
-        let Some((seq, next)) = call.sequence else {
-            // several segments: they reach from where the frame began without a gap
-            let begin = side.pending.take();
-            side.next_seq = begin.map(|seq| seq.wrapping_add(call.reported as u32));
-            return begin;
-        };
+        if call.reassembled {
+            // they reach from where the frame began without a gap; what is left of a segment reaches to its end
+            let begin = side.pending.take().unwrap_or(next.wrapping_sub(call.reported as u32));
+            side.next_seq = Some(begin.wrapping_add(call.reported as u32));
+            return Some(begin);
+        }
         let ahead = side.next_seq.map_or(0, |expected| seq.wrapping_sub(expected) as i32);
         if side.next_seq.is_none_or(|expected| next.wrapping_sub(expected) as i32 > 0) {
             side.next_seq = Some(next);
