@@ -9,6 +9,8 @@
 //!
 //! [`claim`] says which connections are ours, [`register`] tells Wireshark what there is, [`dissect`] ties it together.
 
+#![allow(rustdoc::private_intra_doc_links)] // these pages are for who works on it
+
 mod claim;
 mod dissect;
 #[forbid(unsafe_code)]
