@@ -108,7 +108,7 @@ fn generate(flags: &[String]) -> String {
 
 fn packages() -> String {
     format!(
-        "on Debian install: libwireshark-dev libclang-dev pkg-config; for headers elsewhere set \
+        "on Debian install: libwireshark-dev libglib2.0-dev libclang-dev pkg-config; for headers elsewhere set \
          {FLAGS} to the compiler's -I flags, LIBCLANG_PATH to libclang's directory"
     )
 }
