@@ -3,15 +3,18 @@
 use std::fmt;
 
 use super::{Revision, crc32c};
+use crate::wire::Composite;
+use crate::{Context, v2_0, v2_1};
 
 /// The bytes of a preamble.
-pub const PREAMBLE_LEN: usize = 32;
+pub const PREAMBLE_LEN: usize = <v2_0::Preamble as Composite<'_, Context>>::MIN_SIZE;
 /// The part of it that its CRC covers.
-const COVERED: usize = 28;
+const COVERED: usize = PREAMBLE_LEN - 4;
 /// The bytes of the CRC behind the first segment in v2.1.
-pub(super) const SEGMENT_CRC_LEN: usize = 4;
+pub(super) const SEGMENT_CRC_LEN: usize = <v2_1::SegmentCrc as Composite<'_, Context>>::MIN_SIZE;
 /// The bytes of the epilogue in v2.0 and v2.1.
-pub(super) const EPILOGUE_LEN: [usize; 2] = [17, 13];
+pub(super) const EPILOGUE_LEN: [usize; 2] =
+    [<v2_0::Epilogue as Composite<'_, Context>>::MIN_SIZE, <v2_1::Epilogue as Composite<'_, Context>>::MIN_SIZE];
 
 /// What the rest of the frame depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,8 @@ pub struct Opened<'a> {
     pub bad_crc: Option<BadCrc>,
     /// How the frame ended.
     pub late: Late,
+    /// Where the epilogue stands, or would stand.
+    pub epilogue: usize,
 }
 
 /// A CRC that doesn't match.
@@ -67,7 +69,7 @@ pub fn open<'a>(head: &Head, revision: Revision, frame: &'a [u8], check: Check) 
     let segments = Segments::new(parts);
     let mut late = Late::Complete;
     if frame.len() < head.frame_len(revision) {
-        return Opened { segments, bad_crc: None, late };
+        return Opened { segments, bad_crc: None, late, epilogue: at };
     }
     let several = usize::from(head.num_segments);
     match revision {
@@ -93,7 +95,7 @@ pub fn open<'a>(head: &Head, revision: Revision, frame: &'a [u8], check: Check) 
         Revision::V2_1 => {}
     }
     let bad_crc = if check == Check::Crc { first_bad(frame, &segments, &crc_places) } else { None };
-    Opened { segments, bad_crc, late }
+    Opened { segments, bad_crc, late, epilogue: at }
 }
 
 fn part_of(frame: &[u8], at: usize, length: usize) -> &[u8] {

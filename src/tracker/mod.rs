@@ -248,7 +248,7 @@ impl Tracker {
     /// A whole frame: its checks, and what follows from it.
     fn take(&mut self, unit: &mut Unit, head: &Head, revision: Revision, bytes: &[u8]) {
         let opened = frame::open(head, revision, bytes, self.check);
-        let epilogue = bytes.len().saturating_sub(if revision == Revision::V2_0 { 17 } else { 13 });
+        let epilogue = opened.epilogue;
         match opened.late {
             Late::Complete => {}
             Late::Aborted => unit.report(FindingKind::Aborted, epilogue, 1, String::new()),
