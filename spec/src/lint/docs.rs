@@ -112,7 +112,7 @@ impl<'a> Lint<'a> {
 
     fn origin(&mut self, site: &Site<'a>, release: Option<&str>, source: Option<&str>) {
         match release {
-            Some(release) if version(release).is_some() => {}
+            Some(release) if version(release).is_some() || release == UNRELEASED => {}
             Some(release) => self.report(site, format!("release: `{release}` is no release such as 14.2.0")),
             None => self.report(site, "has no release"),
         }
@@ -141,6 +141,9 @@ fn several_sentences(text: &str) -> bool {
         behind.next() == Some(' ') && behind.next().is_some_and(char::is_uppercase)
     })
 }
+
+/// The release of what never was in one.
+const UNRELEASED: &str = "unreleased";
 
 /// A release as numbers that can be compared.
 fn version(text: &str) -> Option<[u32; 3]> {
