@@ -8,10 +8,11 @@ mod invented {
     include!(concat!(env!("OUT_DIR"), "/invented.rs"));
 }
 
-use invented::{Context, FindingKind, Guard, field, limits, messages, one, two_5, types};
+use invented::{Action, Context, FindingKind, Guard, field, limits, messages, one, three, two_5, types};
+use msgr2::wire::{self, Duration, Segments, Text, Utime, Uuid, tree};
 use msgr2::wire::{Be, Blob, Bool, Composite, Encode, Error, FixedBytes, Kind, Reader, Recorded, Recorder, Sealed};
-use msgr2::wire::{Duration, Segments, Text, Utime, Uuid, tree};
 use msgr2_spec::expr::parse_hex;
+use msgr2_spec::model::Role;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -149,6 +150,10 @@ const TYPES: &[Row] = rows![
     two_5::Greet,
     two_5::Draw,
     two_5::Paint2Shapes,
+    three::Shape,
+    three::Greet,
+    three::Nod,
+    three::Stamp,
 ];
 
 fn row(name: &str) -> &'static Row {
@@ -530,14 +535,19 @@ fn seals_say_what_they_hold() {
     let plain = hex("0500 0600");
     let mut recorder = Recorder::new();
     let read: types::Point =
-        Sealed::<types::Point>::read_plaintext(&plain, &Context::default(), &mut recorder).unwrap();
+        Sealed::<types::Point, 1>::read_plaintext(&plain, &Context::default(), &mut recorder).unwrap();
     assert_eq!((read.x, read.y, recorder.nodes().len()), (5, 6, 2));
-    let sealed: Sealed<'_, types::Point> = Sealed::new(Blob::from(vec![1, 2]));
+    let sealed: Sealed<'_, types::Point, 1> = Sealed::new(Blob::from(vec![1, 2]));
     let value = types::Sealed { blob: sealed, ..types::Sealed::default() };
     assert_eq!(value.to_bytes().unwrap(), hex("00 02000000 0102"));
     let long = hex("0500 0600 07");
-    let error = Sealed::<types::Point>::read_plaintext::<types::Point, _, _>(&long, &Context::default(), &mut ());
+    let error = Sealed::<types::Point, 1>::read_plaintext::<types::Point, _, _>(&long, &Context::default(), &mut ());
     assert_eq!(error.unwrap_err().kind.name(), "trailing");
+    // the type says which key opens it
+    fn usage<T, const USAGE: u32>(_: &Sealed<'_, T, USAGE>) -> u32 {
+        Sealed::<T, USAGE>::USAGE
+    }
+    assert_eq!([usage(&value.blob), usage(&value.sized), usage(&value.rest)], [1, 2, 3]);
 }
 
 #[test]
@@ -664,14 +674,231 @@ fn states() {
     let fresh = &states[0];
     assert_eq!((fresh.sends, fresh.moves(0)[0].to, fresh.moves(0)[0].sends), (&[2][..], 1, &[1][..]));
     let greeted = states[1].moves(1);
-    assert_eq!((greeted[0].guard, greeted[0].actions), (Some(Guard::Sunny), &["wave"][..]));
+    assert_eq!((greeted[0].guard, greeted[0].actions), (Some(Guard::Sunny), &[Action::Wave][..]));
     assert_eq!((greeted[1].to, greeted[1].guard), (2, None));
     assert!(states[2].moves(1).is_empty());
     assert_eq!(one::SERVER_STATES[0].moves(2)[0].sends, [5, 4]);
     // dialect two.5 says something else of one state
-    assert_eq!(two_5::CLIENT_STATES.len(), 3);
+    assert_eq!(two_5::CLIENT_STATES.len(), 4);
     assert_eq!((two_5::CLIENT_STATES[0].moves(6)[0].to, two_5::CLIENT_STATES[0].moves(0).len()), (2, 0));
     assert_eq!(two_5::SERVER_STATES.len(), 1);
+    // and has one that is like one of its parent's
+    let late = &two_5::CLIENT_STATES[usize::from(two_5::client::LATE)];
+    assert_eq!(two_5::CLIENT_STATES[0].acting(2)[0].to, two_5::client::LATE);
+    assert_eq!((late.moves(1).len(), late.moves(3)[0].to), (2, two_5::client::LATE));
+}
+
+#[test]
+fn acts_lead_somewhere() {
+    use three::client::{BUSY, CALM, FRESH, IDLE, OVER};
+    let tags = |list: &[wire::On<Guard, Action>]| list.iter().map(|on| on.tag).collect::<Vec<_>>();
+    let states = three::CLIENT_STATES;
+    assert_eq!((FRESH, IDLE, CALM, BUSY, OVER), (0, 1, 2, 3, 4));
+    let fresh = &states[0];
+    assert_eq!((tags(fresh.acts), tags(fresh.on)), (vec![1, 0], vec![0]));
+    let [first, second] = fresh.acting(1) else { panic!("{fresh:?}") };
+    assert_eq!((first.to, first.sends, first.guard), (BUSY, &[9, 9][..], Some(Guard::Sunny)));
+    assert_eq!(first.actions, [Action::Wave, Action::BowTwice]);
+    assert_eq!((second.to, second.sends, second.guard), (OVER, &[][..], None));
+    assert_eq!((fresh.moves(0)[0].to, fresh.moves(1).len(), fresh.acting(9).len()), (CALM, 0, 0));
+    let over = &states[usize::from(OVER)];
+    assert_eq!((over.on.len(), over.acts.len(), over.sends.len()), (0, 0, 0));
+}
+
+#[test]
+fn a_state_takes_over_what_it_does_not_say() {
+    use three::client::{BUSY, CALM, IDLE, OVER};
+    let [idle, calm, busy] = [IDLE, CALM, BUSY].map(|state| &three::CLIENT_STATES[usize::from(state)]);
+    assert_eq!((busy.sends, busy.acting(1)[0].to, busy.moves(9)[0].to), (&[9][..], OVER, OVER));
+    // it may send a greeting at any time, so it doesn't take over the act
+    assert_eq!((calm.sends, calm.acts.len()), (&[1, 9][..], 0));
+    assert_eq!((calm.moves(1)[0].to, calm.moves(9)[0].to), (IDLE, OVER));
+    assert_eq!((idle.sends, idle.acts.len()), (&[1, 9][..], 0));
+    assert_eq!((idle.moves(1)[0].to, idle.moves(9)[0].to, idle.on.len()), (IDLE, IDLE, 2));
+    assert_eq!(idle.doc, "Like calm, but it waits for a nod.");
+}
+
+#[test]
+fn guards_and_actions_have_names() {
+    assert_eq!((Guard::Sunny.name(), Guard::Sunny.doc(), Guard::Sunny as u8), ("sunny", "The sun shines.", 0));
+    assert_eq!((Action::BowTwice.name(), Action::BowTwice.doc()), ("bow_twice", "Bows twice."));
+    assert_eq!(std::collections::HashSet::from([Action::Wave, Action::BowTwice, Action::Wave]).len(), 2);
+}
+
+fn salute(text: &[u8]) -> Result<(three::Salute, usize), Error> {
+    let mut reader = Reader::new(text);
+    let read = three::decode_banner(&mut reader, &Context::default(), &mut ())?;
+    Ok((read, reader.offset()))
+}
+
+#[test]
+fn texts_are_read_and_written() {
+    let salutes: [(&str, u64, u8, u16); 4] = [
+        ("three 0/0: 0.\n", 0, 0, 0),
+        ("three 1f/80: abc.\n", 0x1f, 0x80, 0xabc),
+        ("three fedcba9876543210/3: ff.\n", 0xfedc_ba98_7654_3210, 3, 0xff),
+        ("three 100000000000/ff: ffff.\n", 0x1000_0000_0000, 0xff, 0xffff),
+    ];
+    for (text, word, marks, tiny) in salutes {
+        let value = three::Salute { word, marks: types::Marks(marks), tiny };
+        assert_eq!(value.to_bytes().unwrap(), text.as_bytes());
+        // what comes behind it is left alone
+        let longer = [text.as_bytes(), b"three"].concat();
+        assert_eq!(salute(&longer), Ok((value.clone(), text.len())));
+        let json = serde_json::to_value(&value).unwrap();
+        assert_eq!((&json["word"], &json["tiny"]), (&json!(format!("{word:#x}")), &json!(tiny)));
+        assert_eq!(serde_json::from_value::<three::Salute>(json).unwrap(), value);
+    }
+    let padded = three::Salute { word: 7, marks: types::Marks(1), tiny: 2 };
+    assert_eq!(salute(b"three 0000000007/01: 0002.\n"), Ok((padded.clone(), 27)));
+    assert_eq!((padded.to_string(), padded.summary().is_some()), ("0x7 DOT 2".into(), true));
+    assert_eq!(<three::Salute as Composite<'_, Context>>::MIN_SIZE, three::Salute::default().to_bytes().unwrap().len());
+}
+
+#[test]
+fn each_number_of_a_text_has_its_place() {
+    let text = b"three 0a/1: 10.\n";
+    let mut recorder = Recorder::new();
+    let banner = three::decode_banner(&mut Reader::new(text), &Context::default(), &mut recorder).unwrap();
+    let places: Vec<_> = recorder.nodes().iter().map(|n| (n.field.name, n.depth, n.start, n.length, n.value)).collect();
+    let expected = [
+        ("salute", 0, 0, 16, Recorded::Text(0, 10)),
+        ("word", 1, 6, 2, Recorded::Unsigned(10)),
+        ("marks", 1, 9, 1, Recorded::Unsigned(1)),
+        ("tiny", 1, 12, 2, Recorded::Unsigned(16)),
+    ];
+    assert_eq!(places, expected);
+    let shown = &tree::to_json(&recorder, &[text])["salute"];
+    assert_eq!(serde_json::from_value::<three::Salute>(shown.clone()).unwrap(), banner, "{shown}");
+}
+
+#[test]
+fn errors_in_texts_name_field_and_byte() {
+    let cases = [
+        // words
+        ("", "incomplete", "word", 0, ""),
+        ("thr", "incomplete", "word", 0, "ends 3 byte(s) early"),
+        ("thrum ", "not_text", "word", 3, "salute.word at byte 3: not the text that stands here"),
+        ("one", "not_text", "word", 0, ""),
+        ("three 1", "incomplete", "word", 6, "ends 1 byte(s) early"),
+        ("three 1:", "not_text", "marks", 7, ""),
+        ("three 1/2:", "incomplete", "tiny", 9, ""),
+        ("three 1/2:_", "not_text", "tiny", 10, ""),
+        // the last words have no field behind them
+        ("three 1/2: 3\n", "not_text", "tiny", 12, ""),
+        ("three 1/2: 3.", "incomplete", "tiny", 12, ""),
+        ("three 1/2: 3.3", "not_text", "tiny", 13, ""),
+        // numbers
+        ("three ", "incomplete", "word", 6, ""),
+        ("three /2: 3.\n", "not_text", "word", 6, ""),
+        ("three A/2: 3.\n", "not_text", "word", 6, ""),
+        ("three 1A/2: 3.\n", "not_text", "marks", 7, ""),
+        ("three -1/2: 3.\n", "not_text", "word", 6, ""),
+        ("three 0x1/2: 3.\n", "not_text", "marks", 7, ""),
+        ("three 1/200: 3.\n", "not_text", "marks", 10, ""),
+        ("three 1/2: 00003.\n", "not_text", "tiny", 15, ""),
+        ("three 1/2", "incomplete", "marks", 8, ""),
+        ("three 0000000000000000", "incomplete", "word", 6, ""),
+        ("three 00000000000000000/0: 0.\n", "not_text", "word", 22, ""),
+        // 30 bytes and no end
+        ("three 0000000000000000/0: 0000", "too_many", "tiny", 26, "31 where 30 are allowed"),
+        ("three 0000000000000000/00: 000", "too_many", "tiny", 27, ""),
+        ("three 0000000000000000/00: 000.\n", "too_many", "tiny", 27, ""),
+        ("three 0000000000000000/00: 00.\n", "too_many", "tiny", 29, ""),
+    ];
+    for (text, kind, field, offset, shown) in cases {
+        let error = salute(text.as_bytes()).unwrap_err();
+        let path = format!("salute.{field}");
+        assert_eq!((error.kind.name(), error.path(), error.offset), (kind, path, offset), "{text:?}");
+        assert!(error.to_string().ends_with(shown), "{error}");
+    }
+    // 30 bytes are none too many, and a byte less is not enough
+    assert!(salute(b"three 0000000000000000/0: 00.\n").is_ok());
+    let cut = salute(b"three 0000000000000000/0: 00.").unwrap_err();
+    assert_eq!((cut.kind.name(), cut.offset), ("incomplete", 28));
+    let long = three::Salute { word: u64::MAX, marks: types::Marks(0x10), tiny: 0xfff };
+    let error = long.to_bytes().unwrap_err();
+    assert_eq!((error.kind.name(), error.path().as_str()), ("too_many", "tiny"));
+    assert!(error.to_string().ends_with("32 where 30 are allowed"), "{error}");
+}
+
+#[test]
+fn texts_stand_in_other_structures() {
+    let bytes = [&[7, 2, 0, 0, 0][..], b"three 1/0: 2.\nthree 3/0: 4.\n", b"\x0bf and 80ff!\x08"].concat();
+    let letter = three::Letter::decode(&mut Reader::new(&bytes), &Context::default(), &mut ()).unwrap();
+    assert_eq!(letter.salutes.iter().map(|s| (s.word, s.tiny)).collect::<Vec<_>>(), [(1, 2), (3, 4)]);
+    assert_eq!(letter.held, Some(three::Unbounded { number: 15, r#type: types::ManyMarks(0x80ff) }));
+    assert_eq!((letter.to_bytes().unwrap(), letter.after), (bytes.clone(), 8));
+    let read = |at: usize, byte: u8| {
+        let mut bytes = bytes.clone();
+        bytes[at] = byte;
+        let error = three::Letter::decode(&mut Reader::new(&bytes), &Context::default(), &mut ()).unwrap_err();
+        (error.kind.name(), error.path(), error.offset)
+    };
+    assert_eq!(read(27, b'x'), ("not_text", "salutes[1].marks".into(), 27));
+    assert_eq!(read(34, b'x'), ("not_text", "held.number".into(), 34));
+    assert_eq!(read(33, 8), ("incomplete", "held.type".into(), 40));
+}
+
+#[test]
+fn exchanges_are_what_they_say() {
+    let spec = msgr2_spec::Spec::from_folder("tests/invented".as_ref()).unwrap();
+    assert!(spec.dialects["one"].exchanges.is_empty());
+    let exchange = &spec.dialects["three"].exchanges["pleasantries"];
+    assert_eq!(
+        exchange.secrets.iter().map(|(n, s)| (n.as_str(), s.as_str())).collect::<Vec<_>>(),
+        [("key", "0011"), ("name", "a word")]
+    );
+    let mut frames = 0;
+    for flight in &exchange.flights {
+        let mut bytes = Vec::new();
+        for frame in &flight.frames {
+            let given = serde_json::to_value(&frame.context).unwrap();
+            if frame.tag == "banner" {
+                let banner: three::Salute = serde_json::from_value(frame.value.clone()).unwrap();
+                bytes.extend(banner.to_bytes().unwrap());
+                continue;
+            }
+            let value: three::Frame<'_> = serde_json::from_value(json!({ &frame.tag: frame.value })).unwrap();
+            let payload = value.encode().unwrap().concat();
+            let parts = [payload.clone()];
+            assert!(check_frame!(three, value.tag().0, &parts, &context(given)).is_ok());
+            bytes.push(value.tag().0);
+            bytes.extend(payload);
+            if frame.signed {
+                bytes.push(three::Tag::STAMP.0);
+                bytes.extend([0xaa, 0xbb]);
+            }
+            frames += 1;
+        }
+        assert_eq!(bytes, hex(&flight.hex), "{}", flight.doc);
+    }
+    let last = &exchange.flights[1];
+    assert_eq!((frames, last.from, exchange.flights[0].from), (2, Role::Client, Role::Server));
+    assert_eq!(
+        last.frames.iter().map(|f| (f.signed, f.sealed)).collect::<Vec<_>>(),
+        [(false, false), (true, false), (false, true)]
+    );
+    let tags = &spec.dialects["three"].tags;
+    assert_eq!(
+        tags.iter().filter(|(_, tag)| tag.envelope).map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["stamp"]
+    );
+}
+
+#[test]
+fn a_dialect_that_extends_nothing_has_all_of_its_own() {
+    assert_eq!((three::NAME, three::Tag::NOD, three::Tag(9).name()), ("three", three::Tag(9), Some("NOD")));
+    assert_eq!((three::Tag(2).name(), one::Tag(9).name()), (None, None));
+    let parts = parse_hex("0a04").unwrap();
+    let nothing = Context::default();
+    assert!(check_frame!(three, 1, &parts, &nothing).unwrap().contains("tag: STAMP(10), corners: 4"));
+    assert!(check_frame!(one, 1, &parts, &nothing).is_err());
+    assert!(check_frame!(three, 2, &parts, &nothing).unwrap().starts_with("Unknown"));
+    let shape = three::Shape { tag: three::Tag::GREET, corners: 3 };
+    assert_eq!(three::Frame::Greet(three::Greet { shape }).info().unwrap().to_string(), "3");
+    let places = [field::THREE_SHAPE_CORNERS, field::THREE_SALUTE_WORD, field::THREE_SALUTE_FRAME];
+    assert_eq!(places.map(|f| f.filter), ["msgr2.shape.corners", "msgr2.salute.word", "msgr2.salute"]);
 }
 
 #[test]
@@ -768,5 +995,62 @@ proptest! {
     ) {
         let _ = check_frame!(one, tag, &parts, &told);
         let _ = check_frame!(two_5, tag, &parts, &told);
+        let _ = check_frame!(three, tag + 5, &parts, &told);
+    }
+
+    #[test]
+    fn any_text_is_read_as_it_should_be(
+        pieces in proptest::collection::vec(
+            prop_oneof!["three", " ", "/", ":", r"\.", "\n", "[0-9a-f]{0,17}", "[0-9a-fA-Z]{0,3}"],
+            0..12,
+        ),
+        plain in ("[0-9a-f]{1,17}", "[0-9a-f]{1,3}", "[0-9a-f]{1,5}"),
+        sound in any::<bool>(),
+        change in changes(),
+    ) {
+        let (word, marks, tiny) = &plain;
+        let text = if sound { format!("three {word}/{marks}: {tiny}.\n") } else { pieces.concat() };
+        let mut bytes = text.into_bytes();
+        if change.len() > 3 {
+            apply(&mut bytes, &change);
+        }
+        check_salute(&bytes);
+    }
+}
+
+/// The text as another reader takes it: its numbers and its length.
+fn salute_by_hand(bytes: &[u8]) -> Option<(u64, u8, u16, usize)> {
+    let end = bytes.iter().position(|b| *b == b'\n')? + 1;
+    let text = std::str::from_utf8(bytes.get(..end)?).ok()?;
+    let (word, rest) = text.strip_prefix("three ")?.split_once('/')?;
+    let (marks, rest) = rest.split_once(": ")?;
+    let tiny = rest.strip_suffix(".\n")?;
+    let digits = |text: &str, most| text.len() <= most && text.bytes().all(|b| b"0123456789abcdef".contains(&b));
+    let fits = digits(word, 16) && digits(marks, 2) && digits(tiny, 4) && end <= 30;
+    fits.then_some(())?;
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    Some((number(word)?, number(marks)? as u8, number(tiny)? as u16, end))
+}
+
+fn check_salute(bytes: &[u8]) {
+    let by_hand = salute_by_hand(bytes);
+    match salute(bytes) {
+        Ok((value, end)) => {
+            assert_eq!(by_hand, Some((value.word, value.marks.0, value.tiny, end)));
+            let written = value.to_bytes().unwrap();
+            assert!(written.len() <= end);
+            assert_eq!(salute(&written), Ok((value, written.len())));
+            for cut in 0..end {
+                let error = salute(&bytes[..cut]).unwrap_err();
+                assert_eq!(error.kind.name(), "incomplete", "{cut}");
+            }
+        }
+        Err(error) => {
+            assert_eq!(by_hand, None, "{error}");
+            check_error(&error, bytes);
+            assert!(["incomplete", "not_text", "too_many"].contains(&error.kind.name()), "{error}");
+            // with more bytes than the longest text has, nothing is missing
+            assert!(bytes.len() < 30 || error.kind.name() != "incomplete", "{error}");
+        }
     }
 }

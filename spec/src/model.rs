@@ -48,6 +48,8 @@ pub struct File {
     pub actions: Named<Described>,
     /// Message bodies by message type.
     pub messages: Named<Message>,
+    /// Whole conversations of a dialect, byte for byte.
+    pub exchanges: Named<Exchange>,
 }
 
 /// A dialect of the protocol.
@@ -60,7 +62,7 @@ pub struct Dialect {
     pub extends: Option<String>,
     /// One sentence.
     pub doc: String,
-    /// The first Ceph release that speaks it.
+    /// The first Ceph release that speaks it, or `unreleased`; so wherever else a release stands.
     pub release: String,
     /// Where the facts come from.
     pub source: String,
@@ -261,6 +263,11 @@ pub struct Struct {
     /// Bytes behind the last field belong to a newer sender and are kept; otherwise they are an error.
     #[serde(default)]
     pub open: bool,
+    /// The structure is text: these words, where `{field}` stands for a field's number in lower-case hex digits. A
+    /// reader takes as many digits as fit into the field, also with leading zeros, which a writer leaves out.
+    pub text: Option<String>,
+    /// The most bytes of a structure that is text.
+    pub max: Option<u64>,
     /// The structure in one line; `{field}` stands for a field's text.
     pub summary: Option<String>,
     /// How it is shown.
@@ -502,15 +509,15 @@ pub struct Envelope {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// A fixed block: the name of its type.
+    /// A fixed block: the name of its type, or of a tag of the envelope, whose payload it is.
     pub block: Option<String>,
     /// The bytes of a segment, or of several: `0`, `1..`.
     pub segments: Option<String>,
     /// It is there only if this holds.
     pub when: Option<String>,
-    /// The bytes that a CRC in this part covers.
+    /// The bytes that a CRC or a cryptographic tag in this part covers.
     pub covers: Option<String>,
-    /// The initial value of that CRC.
+    /// The initial value of that CRC; a cryptographic tag has none.
     pub seed: Option<u32>,
     /// One sentence.
     pub doc: String,
@@ -550,6 +557,9 @@ pub struct Tag {
     pub release: String,
     /// Where the facts come from.
     pub source: String,
+    /// It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.
+    #[serde(default)]
+    pub envelope: bool,
     /// The facts that matter, in one line for the info column; `{field}` stands for a field's text.
     pub info: Option<String>,
     /// Bytes behind the last field belong to a newer sender and are kept; otherwise they are an error.
@@ -637,12 +647,31 @@ pub struct State {
     /// No way leads out of it.
     #[serde(default)]
     pub end: bool,
-    /// What may be sent at any time in this state.
+    /// Another state of the same role, of which this one takes over what it may send and receive, but for the tags
+    /// that it says something of itself: in `sends` and `acts` together, and in `on`.
+    pub like: Option<String>,
+    /// What may be sent at any time in this state, without leaving it.
     #[serde(default)]
     pub sends: Vec<String>,
-    /// What may be received (a tag, or `banner`), and where that leads. With several moves the guards decide.
+    /// What this side may send on its own initiative (a tag, or `banner`), and where that leads.
+    #[serde(default)]
+    pub acts: IndexMap<String, Moves>,
+    /// What may be received (a tag, or `banner`), and where that leads.
     #[serde(default)]
     pub on: IndexMap<String, Moves>,
+}
+
+impl State {
+    /// All ways out of it and back into it.
+    pub fn moves(&self) -> impl Iterator<Item = &Move> {
+        self.on.values().chain(self.acts.values()).flat_map(Moves::all)
+    }
+
+    /// Whether a tag may be sent in it, or on leaving it.
+    pub fn may_send(&self, tag: &str) -> bool {
+        let mut named = self.sends.iter().chain(self.acts.keys()).chain(self.moves().flat_map(|way| &way.sends));
+        named.any(|sent| sent == tag)
+    }
 }
 
 /// Where something leads.
@@ -651,7 +680,8 @@ pub struct State {
 pub enum Moves {
     /// Always to the same place.
     One(Move),
-    /// To one of several.
+    /// To one of several. They are tried in their order, and the first whose guard holds is taken; the last may do
+    /// without a guard. If none holds, what was received or was to be sent is not allowed.
     Several(Vec<Move>),
 }
 
@@ -671,12 +701,12 @@ impl Moves {
 pub struct Move {
     /// The next state.
     pub to: String,
-    /// What is sent on the way, in this order.
+    /// What is sent on the way, in this order; behind what this side acted with.
     #[serde(default)]
     pub sends: Vec<String>,
     /// The guard that must hold.
     pub when: Option<String>,
-    /// What is done on the way.
+    /// What is done on the way, in this order.
     #[serde(default, rename = "do")]
     pub actions: Vec<String>,
 }
@@ -714,6 +744,56 @@ pub struct MessageVersions {
     pub head: u16,
     /// The oldest reader that understands it.
     pub compat: u16,
+}
+
+/// A whole conversation: every byte of both sides, and what it means.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// One sentence.
+    pub doc: String,
+    /// Where the facts come from.
+    pub source: String,
+    /// The keys that it takes to follow it, and all that was random: by name, in hex or as text.
+    #[serde(default)]
+    #[schemars(schema_with = "texts_schema")]
+    pub secrets: IndexMap<String, String>,
+    /// What one side sends after the other, in the order in which it is sent.
+    pub flights: Vec<At<Flight>>,
+}
+
+/// What one side sends at once.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flight {
+    /// Who sends it.
+    pub from: Role,
+    /// One sentence.
+    pub doc: String,
+    /// All its bytes, in hex; white space is free.
+    #[schemars(schema_with = "hex_schema")]
+    pub hex: String,
+    /// What is in it, in this order: a banner, if there is one, and frames.
+    pub frames: Vec<ExchangeFrame>,
+}
+
+/// A frame of a flight, or its banner.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeFrame {
+    /// Its tag, or `banner`.
+    pub tag: String,
+    /// It is encrypted.
+    #[serde(default)]
+    pub sealed: bool,
+    /// A signature stands behind it.
+    #[serde(default)]
+    pub signed: bool,
+    /// What the decoder is told.
+    #[serde(default)]
+    pub context: IndexMap<String, serde_json::Value>,
+    /// Its decoded form.
+    pub value: serde_json::Value,
 }
 
 /// A value and the line where it begins (from 1).
@@ -768,6 +848,11 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 /// Hex that has no letters is a number for YAML; the loader takes it as text all the same.
 fn hex_schema(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({"type": ["string", "number"]})
+}
+
+/// Texts by name, of which some have no letters.
+fn texts_schema(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": "object", "additionalProperties": {"type": ["string", "number"]}})
 }
 
 /// The keys are roles, which schemars can't say by itself.

@@ -57,6 +57,8 @@ pub struct DialectView {
     pub states: IndexMap<Role, Named<State>>,
     /// Whether states are its own.
     pub own_states: bool,
+    /// Conversations of its own.
+    pub exchanges: Named<Exchange>,
 }
 
 impl DialectView {
@@ -91,13 +93,10 @@ impl Spec {
                 continue;
             }
             let Source { path, file } = source;
-            if file.banner.is_some() || file.envelope.is_some() || !file.tags.is_empty() || !file.states.is_empty() {
-                problems.push(at(
-                    &path,
-                    0,
-                    "",
-                    "banner, envelope, tags and states belong into the folder of a dialect",
-                ));
+            let own = [file.tags.is_empty(), file.states.is_empty(), file.exchanges.is_empty()];
+            if file.banner.is_some() || file.envelope.is_some() || own.contains(&false) {
+                let what = "banner, envelope, tags, states and exchanges belong into the folder of a dialect";
+                problems.push(at(&path, 0, "", what));
             }
             spec.add_shared(&path, file, &mut problems);
         }
@@ -186,6 +185,7 @@ impl Spec {
         let (mut banner, mut envelope) = (None, None);
         let (mut types, mut tags): (Named<Struct>, Named<Tag>) = Default::default();
         let mut states: IndexMap<Role, Named<State>> = IndexMap::new();
+        let mut exchanges: Named<Exchange> = Named::new();
         for Source { path, mut file } in sources {
             let scope = parent(&path).to_owned();
             let mut place = |section: &str, name: &str, line: u64, twice: bool| {
@@ -202,6 +202,10 @@ impl Spec {
             for (name, item) in std::mem::take(&mut file.tags) {
                 place("tags", &name, item.line, tags.contains_key(&name));
                 tags.insert(name, item);
+            }
+            for (name, item) in std::mem::take(&mut file.exchanges) {
+                place("exchanges", &name, item.line, exchanges.contains_key(&name));
+                exchanges.insert(name, item);
             }
             for (role, named) in std::mem::take(&mut file.states) {
                 for (name, item) in named {
@@ -232,6 +236,8 @@ impl Spec {
         }
         let own_tags: IndexSet<String> = tags.keys().cloned().collect();
         let own_states = !states.is_empty();
+        let own_names: IndexSet<(Role, String)> =
+            states.iter().flat_map(|(role, named)| named.keys().map(|name| (*role, name.clone()))).collect();
         if let Some(parent) = info.extends.as_ref().and_then(|p| self.dialects.get(p)) {
             let mut all = parent.tags.clone();
             all.extend(tags);
@@ -244,6 +250,17 @@ impl Spec {
             states = all;
             banner = banner.or_else(|| parent.banner.clone());
             envelope = envelope.or_else(|| parent.envelope.clone());
+        }
+        let mut unlike = Vec::new();
+        for (role, named) in &mut states {
+            let own = |name: &String| own_names.contains(&(*role, name.clone()));
+            unlike
+                .extend(take_over(named, own).into_iter().map(|(name, line)| (format!("states.{role}.{name}"), line)));
+        }
+        for (key, line) in unlike {
+            let path = self.place(&format!("{folder}.{key}"));
+            let what = "names no state of the role, or one that comes back to this";
+            problems.push(at(path, line, &format!("{key}.like"), what));
         }
         self.dialects.insert(
             info.name.clone(),
@@ -258,6 +275,7 @@ impl Spec {
                 own_tags,
                 states,
                 own_states,
+                exchanges,
             },
         );
     }
@@ -291,6 +309,39 @@ impl Spec {
             Bound::Limit(name) => self.limits.get(name).map(|l| l.max),
         }
     }
+}
+
+/// Gives states that are like another what they take over from it; those that a dialect inherits have it already.
+/// Returns those of which that can't be done, and their lines.
+fn take_over(states: &mut Named<State>, own: impl Fn(&String) -> bool) -> Vec<(String, u64)> {
+    let like = states.iter().enumerate().filter(|(_, (name, state))| own(name) && state.like.is_some());
+    let mut left: Vec<usize> = like.map(|(index, _)| index).collect();
+    while !left.is_empty() {
+        // a state comes after the one that it is like
+        let ready = left.iter().position(|index| {
+            let other = states[*index].like.as_ref().and_then(|like| states.get_index_of(like));
+            other.is_some_and(|other| !left.contains(&other))
+        });
+        let Some(ready) = ready else { break };
+        let index = left.remove(ready);
+        if let Some(other) = states[index].like.as_ref().and_then(|like| states.get(like)).cloned() {
+            let state = &mut states[index];
+            let own = |tag: &String| state.sends.contains(tag) || state.acts.contains_key(tag);
+            let sends: Vec<String> = other.sends.iter().filter(|tag| !own(tag)).cloned().collect();
+            let acts: Vec<(String, Moves)> = other
+                .acts
+                .iter()
+                .filter(|(tag, _)| !own(tag))
+                .map(|(tag, moves)| (tag.clone(), moves.clone()))
+                .collect();
+            state.sends.extend(sends);
+            state.acts.extend(acts);
+            for (tag, moves) in &other.on {
+                state.on.entry(tag.clone()).or_insert_with(|| moves.clone());
+            }
+        }
+    }
+    left.into_iter().filter_map(|i| states.get_index(i).map(|(name, state)| (name.clone(), state.line))).collect()
 }
 
 fn parent(path: &str) -> &str {

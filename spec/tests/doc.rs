@@ -35,6 +35,7 @@ fn everything_is_in_it() {
     spec.context.keys().for_each(|name| has(format!("context-{name}")));
     spec.common.keys().for_each(|name| has(format!("common-{name}")));
     spec.guards.keys().for_each(|name| has(format!("guard-{name}")));
+    spec.actions.keys().for_each(|name| has(format!("action-{name}")));
     spec.messages.keys().for_each(|name| has(format!("message-{name}")));
     for dialect in spec.dialects.values() {
         let name = &dialect.info.name;
@@ -42,6 +43,7 @@ fn everything_is_in_it() {
         has(format!("envelope-{name}"));
         dialect.types.keys().for_each(|ty| has(format!("type-{name}-{ty}")));
         dialect.own_tags.iter().for_each(|tag| has(format!("tag-{name}-{tag}")));
+        dialect.exchanges.keys().for_each(|exchange| has(format!("exchange-{name}-{exchange}")));
     }
     for value in spec.enums.values().flat_map(|e| e.values.keys()) {
         assert!(text.contains(&format!("`{value}`")), "{value}");
@@ -78,10 +80,42 @@ fn what_v2_1_changes_is_told() {
 
 #[test]
 fn there_is_a_diagram_for_each_role() {
-    let (_, text) = text();
-    assert_eq!(text.matches("stateDiagram-v2").count(), 2);
+    let (spec, text) = text();
+    let roles: usize = spec.dialects.values().filter(|d| d.own_states).map(|d| d.states.len()).sum();
+    assert!(roles >= 2);
+    assert_eq!(text.matches("stateDiagram-v2").count(), roles);
     assert!(text.contains("    [*] --> banner_connecting"));
     assert!(text.contains("auth_connecting --> closed: AUTH_BAD_METHOD [no_method_left]"));
+}
+
+/// Of a spec that uses all that the language has.
+#[test]
+fn all_that_can_be_said_is_told() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/invented");
+    let text = doc::markdown(&Spec::from_folder(&folder).unwrap());
+    for words in [
+        r#"It is text: `"three {word}/{marks}: {tiny}.\n"`, with numbers in lower-case hex and at most 30 bytes."#,
+        r#"It is text: `"{number} and {type}!"`, with numbers in lower-case hex."#,
+        "In no release of Ceph. Source: nobody.",
+        "It belongs to the envelope: no state awaits it",
+        "Like [busy](#state-three-client-busy) in all that it doesn't say itself.",
+        "    fresh --> busy: GREET! [sunny] / NOD, NOD",
+        "    fresh --> fresh: banner!",
+        "    idle --> idle: NOD\n    idle --> idle: GREET\n    calm --> idle: GREET\n    calm --> over: NOD\n",
+        "| sends [GREET](#tag-three-greet) | [sunny](#guard-sunny) | [NOD](#tag-three-nod), [NOD](#tag-three-nod), \
+         [wave](#action-wave), [bow_twice](#action-bow_twice) | [busy](#state-three-client-busy) |",
+        "<a id=\"exchange-three-pleasantries\"></a>",
+        "| `key` | `0011` |",
+        "| [STAMP](#tag-three-stamp) |  | the payload | The stamp. |",
+        "| 1 | [GREET](#tag-one-greet) | [one](#dialect-one) |",
+        "| 1 | [GREET](#tag-three-greet) | [three](#dialect-three) |",
+        "1. The server: The server says what it is.",
+        "7468726565 20 30 2f 30 3a20 66 2e0a 01 09 05 0a aabb 09",
+        "[GREET](#tag-three-greet), with a signature:",
+        "[NOD](#tag-three-nod), sealed, with [$level](#context-level) = `1`:",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
 }
 
 #[test]

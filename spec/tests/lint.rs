@@ -421,6 +421,191 @@ fn words_about_states() {
     }
 }
 
+/// Problems of the sound spec with one text of the dialect replaced.
+#[track_caller]
+fn with(old: &str, new: &str) -> Vec<Problem> {
+    assert_eq!(DIALECT.matches(old).count(), 1, "{old}");
+    check(SHARED, &DIALECT.replace(old, new), CHILD)
+}
+
+#[track_caller]
+fn says(problems: &[Problem], key: &str, what: &str) {
+    let found = problems.iter().any(|p| p.key == key && p.what.contains(what));
+    assert!(found, "wanted {key}: {what}\ngot {problems:#?}");
+}
+
+#[test]
+fn acts() {
+    let acts = "      end: true\n  server:";
+    let act = |act: &str| with(acts, &format!("    more:\n      doc: A.\n      acts:\n        {act}\n  server:"));
+    // what is only sent by an act is sent, and what only an act leads to is reached
+    let sent = DIALECT.replace("sends: [answer, news]", "sends: [answer]").replace(
+        "        hello: {to: ready}\n",
+        "        hello: {to: ready}\n      acts:\n        news: {to: last, when: good, do: [note]}\n    last:\n      \
+         doc: A.\n      acts:\n        hello: {to: ready}\n",
+    );
+    assert_eq!(check(SHARED, &sent, CHILD), []);
+    says(
+        &act_of_greeted("news: {to: over}"),
+        "states.client.greeted.acts.news",
+        "`news` is not for the client to send",
+    );
+    says(&act_of_greeted("niws: {to: over}"), "states.client.greeted.acts.niws", "`niws` names no tag");
+    says(
+        &act_of_greeted("hello: {to: away}"),
+        "states.client.greeted.acts.hello",
+        "`away` names no state of the client",
+    );
+    says(&act_of_greeted("hello: {to: over, when: fine}"), "states.client.greeted.acts.hello", "`fine` names no guard");
+    says(
+        &act_of_greeted("hello: {to: over, do: [shout]}"),
+        "states.client.greeted.acts.hello",
+        "`shout` names no action",
+    );
+    says(
+        &act_of_greeted("hello: [{to: over}, {to: greeted}]"),
+        "states.client.greeted.acts.hello",
+        "leaves nothing to those behind it",
+    );
+    says(
+        &act_of_greeted("hello: {to: over}\n      sends: [hello]"),
+        "states.client.greeted",
+        "stands in sends and in acts",
+    );
+    says(&act("hello: {to: more}"), "states.client.over", "no way leads out of it");
+    says(&act("hello: {to: more}"), "states.client.more", "no way leads to it");
+    let end = with("      end: true\n", "      end: true\n      acts:\n        hello: {to: over}\n");
+    says(&end, "states.client.over", "is an end, but ways lead out of it");
+}
+
+#[track_caller]
+fn act_of_greeted(act: &str) -> Vec<Problem> {
+    let greeted = "    greeted:\n      doc: A.\n";
+    with(greeted, &format!("{greeted}      acts:\n        {act}\n"))
+}
+
+#[test]
+fn states_like_others() {
+    let over = "    over:\n      doc: A.\n      end: true\n";
+    let like = |name: &str| format!("    apart:\n      doc: A.\n      like: {name}\n{over}");
+    let reached = |like: String| {
+        check(SHARED, &DIALECT.replace("news: {to: over}", "news: {to: apart}").replace(over, &like), CHILD)
+    };
+    // a way leads out of it, to where one leads out of the other
+    assert_eq!(reached(like("greeted")), []);
+    says(&reached(like("ready")), "states.client.apart.like", "names no state of the role");
+    says(&reached(like("apart")), "states.client.apart.like", "comes back to this");
+    let circle = like("greeted").replace("apart:\n      doc: A.", "apart:\n      doc: A.\n      sends: [hello]");
+    let circle = DIALECT.replace(over, &circle).replace("greeted:\n", "greeted:\n      like: apart\n");
+    let problems = check(SHARED, &circle, CHILD);
+    assert_eq!(problems.iter().filter(|p| p.what.contains("comes back to this")).count(), 2, "{problems:#?}");
+    assert!(problems.iter().all(|p| p.line > 0 && p.path == "dialects/v2.0/all.yaml"), "{problems:#?}");
+}
+
+#[test]
+fn tags_of_the_envelope() {
+    let seal = "  seal:\n    number: 7\n    from: both\n    doc: A.\n    release: unreleased\n    source: Ceph\n    envelope: \
+                true\n    examples:\n      - {doc: a, hex: \"\", value: {}}\nstates:\n";
+    let sealed = DIALECT.replace("states:\n", seal);
+    assert_eq!(check(SHARED, &sealed, CHILD), []);
+    let problems = check(SHARED, &sealed.replace("    envelope: true\n", ""), CHILD);
+    says(&problems, "tags.seal", "no state of the server accepts it");
+    says(&problems, "tags.seal", "the client never sends it");
+    let awaited =
+        sealed.replace("        hello: {to: ready}\n", "        hello: {to: ready}\n        seal: {to: ready}\n");
+    says(&check(SHARED, &awaited, CHILD), "tags.seal", "belongs to the envelope, but a state awaits it");
+    // its payload can be a part of every frame, without a CRC
+    let part = |block: &str| {
+        sealed.replace(
+            "  examples:\n    - {doc: a, mode",
+            &format!("      - {{block: {block}, covers: all, doc: \"A.\"}}\n  examples:\n    - {{doc: a, mode"),
+        )
+    };
+    assert_eq!(check(SHARED, &part("seal"), CHILD), []);
+    says(&check(SHARED, &part("hello"), CHILD), "envelope.modes.crc.3", "no tag of the envelope");
+}
+
+#[test]
+fn frames_of_one_segment() {
+    let news = "    segments:\n      - {name: front, type: point, doc: \"A.\"}\n      - {name: data, type: rest, doc: \"A.\"}\n";
+    let one = DIALECT.replace("      - {segments: \"1..\", doc: \"A.\"}\n", "").replace("01 | 02", "01");
+    assert_eq!(check(SHARED, &one.replace(news, ""), CHILD), []);
+    let several = check(SHARED, &one, CHILD);
+    assert!(several.iter().any(|p| p.what.contains("no part holds the last segments")), "{several:#?}");
+}
+
+#[test]
+fn texts() {
+    let text = "text: \"a {x} {y}\\n\"";
+    let words = |new: &str, more: &str| {
+        let old = "    summary: \"{x}, {y}\"\n";
+        let shared = SHARED.replacen(old, &format!("{old}    {new}\n{more}"), 1);
+        check(&shared, DIALECT, CHILD)
+    };
+    assert_eq!(words(text, "    max: 20\n"), []);
+    says(&words(text, "    max: 5\n"), "types.point", "the text has at least 6 bytes, not 5");
+    says(&words("max: 5", ""), "types.point", "max is for a structure that is text");
+    for wrong in ["a {x}\\n", "a {y} {x}\\n", "{x} {y} {x}\\n", "{x} {z}\\n", "{x} {y.z}\\n", "a\\n"] {
+        let problems = words(&format!("text: \"{wrong}\""), "");
+        says(&problems, "types.point", "names all its fields, each once, in their order");
+    }
+    says(&words("text: \"{x}{y}\\n\"", ""), "types.point", "nothing stands between two numbers");
+    says(&words("text: \"{x} and {y}\"", ""), "types.point", "a number is last");
+    says(&words("text: \"{x}and {y}\\n\"", ""), "types.point", "what follows `{x}` begins with a hex digit");
+    assert_eq!(words("text: \"{x}nor {y}\\n\"", ""), []);
+    says(&words("text: \"{x {y}\\n\"", ""), "types.point", "brace");
+    says(&words(text, "    open: true\n"), "types.point", "a text has no version");
+    says(&words(text, "    versioned: {version: 1}\n"), "types.point", "a text has no version");
+    let field = |new: &str| {
+        let shared =
+            SHARED.replace("    summary: \"{x}, {y}\"\n", &format!("    summary: \"{{x}}, {{y}}\"\n    {text}\n"));
+        check(&shared.replace("name: y, type: u32,", new), DIALECT, CHILD)
+    };
+    assert_eq!(field("name: y, type: bits,"), []);
+    for wrong in ["s8", "u16be", "string", "kind", "list<u8>"] {
+        says(&field(&format!("name: y, type: {wrong},")), "types.point.y", "is a little-endian unsigned integer");
+    }
+    says(&field("name: y, type: u32, when: x == 1,"), "types.point.y", "and nothing else");
+    says(&field("name: y, type: u32, equals: 3,"), "types.point.y", "and nothing else");
+    says(
+        &words(text, "    refused:\n      - {doc: a, hex: \"01\", error: not_words, at: x}\n"),
+        "types.point.refused",
+        "is no error",
+    );
+    assert_eq!(words(text, "    refused:\n      - {doc: a, hex: \"01\", error: not_text, at: x}\n"), []);
+}
+
+#[test]
+fn exchanges() {
+    let exchange = |flight: &str| {
+        format!(
+            "{DIALECT}exchanges:\n  talk:\n    doc: A.\n    source: Ceph\n    secrets: {{key: 01}}\n    flights:\n      - {flight}\n"
+        )
+    };
+    let sound = "{from: server, doc: A., hex: \"01\", frames: [{tag: banner, value: {}}, {tag: answer, signed: true, context: {method: none}, value: {}}]}";
+    assert_eq!(check(SHARED, &exchange(sound), CHILD), []);
+    let wrong = |old: &str, new: &str, key: &str, what: &str| {
+        assert_eq!(sound.matches(old).count(), 1, "{old}");
+        let key = format!("exchanges.talk.flights.0{key}");
+        let problems = check(SHARED, &exchange(&sound.replace(old, new)), CHILD);
+        says(&problems, &key, what);
+        assert!(problems.iter().all(|p| p.line > 0 && p.path == "dialects/v2.0/all.yaml"), "{problems:#?}");
+    };
+    wrong("hex: \"01\"", "hex: \"0\"", "", "odd number of hex digits");
+    wrong("hex: \"01\"", "hex: \"01|02\"", "", "a flight is all its bytes");
+    wrong("hex: \"01\"", "hex: \"\"", "", "has no bytes");
+    wrong("doc: A.,", "doc: a.,", "", "capital letter");
+    wrong("from: server", "from: client", ".frames.1", "`answer` is not for the client to send");
+    wrong("tag: answer", "tag: anser", ".frames.1", "`anser` names no tag");
+    wrong("tag: answer", "tag: banner", ".frames.1", "a banner comes before all frames");
+    wrong("{method: none}", "{methods: none}", ".frames.1", "no context variable `methods`");
+    let source = exchange(sound).replace("    source: Ceph\n    secrets", "    source: \"\"\n    secrets");
+    says(&check(SHARED, &source, CHILD), "exchanges.talk", "has no source");
+    let shared = format!("{SHARED}exchanges: {{talk: {{doc: A., source: Ceph, flights: []}}}}\n");
+    let problems = check(&shared, DIALECT, CHILD);
+    assert!(problems.iter().any(|p| p.what.contains("belong into the folder of a dialect")), "{problems:#?}");
+}
+
 #[test]
 fn dialects() {
     finds("{segments: \"0\", doc", "{segments: \"1\", doc", "don't follow those before");
@@ -458,6 +643,7 @@ fn docs() {
     finds("name: fsid, type: uuid, doc: \"A.\"", "name: fsid, type: uuid, doc: \"A\"", "no full stop");
     finds("name: fsid, type: uuid, doc: \"A.\"", "name: fsid, type: uuid, doc: \"A. B.\"", "more than one sentence");
     finds("release: \"16.2.0\"", "release: octopus", "no release such as");
+    assert_eq!(check(&SHARED.replace("release: \"16.2.0\"", "release: unreleased"), DIALECT, CHILD), []);
     finds("release: \"16.2.0\"", "release: \"14.2.0\"", "no later than that of what it stands in");
     finds("  good: {doc: \"A.\"}", "  good: {doc: \"\"}", "has no doc");
     finds(

@@ -78,6 +78,11 @@ fn faults_do_not_fit_the_schema() {
         "tags: {x: {number: 3, from: nobody, doc: A., release: '1', source: A}}",
         "states: {observer: {}}",
         "states: {client: {x: {doc: A., on: {a: {when: b}}}}}",
+        "states: {client: {x: {doc: A., acts: {a: {when: b}}}}}",
+        "types: {x: {doc: A., text: 1}}",
+        "exchanges: {x: {doc: A., source: A, flights: [{from: both, doc: A., hex: '', frames: []}]}}",
+        "exchanges: {x: {doc: A., source: A, flights: [{from: client, doc: A., frames: []}]}}",
+        "exchanges: {x: {doc: A., source: A, secrets: {a: []}, flights: []}}",
     ];
     for fault in faults {
         let value: Value = serde_saphyr::from_str(fault).unwrap();

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::unit::Direction;
 use crate::wire::State;
-use crate::{Guard, v2_1};
+use crate::{Action, Guard, v2_1};
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ impl Role {
         }
     }
 
-    fn states(self) -> &'static [State<Guard>] {
+    fn states(self) -> &'static [State<Guard, Action>] {
         match self {
             Role::Client => v2_1::CLIENT_STATES,
             Role::Server => v2_1::SERVER_STATES,

@@ -84,14 +84,18 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Encrypted bytes that hold a `T` once somebody has opened them. Decoding never decrypts.
-pub struct Sealed<'a, T> {
+/// Encrypted bytes that hold a `T` once somebody has opened them. Decoding never decrypts. `USAGE` is the spec's usage
+/// number, from which keys of some kinds are derived.
+pub struct Sealed<'a, T, const USAGE: u32> {
     /// The ciphertext.
     pub bytes: Blob<'a>,
     holds: PhantomData<fn() -> T>,
 }
 
-impl<'a, T> Sealed<'a, T> {
+impl<'a, T, const USAGE: u32> Sealed<'a, T, USAGE> {
+    /// The usage number that goes into the derivation of AES256KRB5 keys.
+    pub const USAGE: u32 = USAGE;
+
     /// Ciphertext that is said to hold a `T`.
     pub fn new(bytes: Blob<'a>) -> Self {
         Sealed { bytes, holds: PhantomData }
@@ -109,27 +113,27 @@ impl<'a, T> Sealed<'a, T> {
     }
 }
 
-impl<T> Clone for Sealed<'_, T> {
+impl<T, const USAGE: u32> Clone for Sealed<'_, T, USAGE> {
     fn clone(&self) -> Self {
         Sealed::new(self.bytes.clone())
     }
 }
 
-impl<T> Default for Sealed<'_, T> {
+impl<T, const USAGE: u32> Default for Sealed<'_, T, USAGE> {
     fn default() -> Self {
         Sealed::new(Blob::default())
     }
 }
 
-impl<T> PartialEq for Sealed<'_, T> {
+impl<T, const USAGE: u32> PartialEq for Sealed<'_, T, USAGE> {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
     }
 }
 
-impl<T> Eq for Sealed<'_, T> {}
+impl<T, const USAGE: u32> Eq for Sealed<'_, T, USAGE> {}
 
-impl<T> fmt::Debug for Sealed<'_, T> {
+impl<T, const USAGE: u32> fmt::Debug for Sealed<'_, T, USAGE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealed{:?}", self.bytes)
     }

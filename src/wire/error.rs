@@ -59,6 +59,8 @@ pub enum ErrorKind {
         /// The byte.
         found: u8,
     },
+    /// A structure that is text reads otherwise here: other words, or something that is no lower-case hex digit.
+    NotText,
     /// A union holds something else than the field says that decides over it. Only when writing.
     WrongCase,
     /// A field is set that the structure's version or condition excludes, or the other way round. Only when writing.
@@ -77,6 +79,7 @@ impl ErrorKind {
             ErrorKind::NotConstant => "not_constant",
             ErrorKind::Incompatible { .. } => "incompatible",
             ErrorKind::NotBoolean { .. } => "not_boolean",
+            ErrorKind::NotText => "not_text",
             ErrorKind::WrongCase => "wrong_case",
             ErrorKind::WrongPresence => "wrong_presence",
             ErrorKind::UnequalCounts => "unequal_counts",
@@ -95,6 +98,7 @@ impl fmt::Display for ErrorKind {
                 write!(f, "takes a reader of version {compat}, this one knows {known}")
             }
             ErrorKind::NotBoolean { found } => write!(f, "neither 0 nor 1 but {found}"),
+            ErrorKind::NotText => write!(f, "not the text that stands here"),
             ErrorKind::WrongCase => write!(f, "not what the field says that decides over it"),
             ErrorKind::WrongPresence => write!(f, "set or missing against version or condition"),
             ErrorKind::UnequalCounts => write!(f, "differs in length from a list with the same count"),

@@ -272,13 +272,13 @@ impl<'de> Deserialize<'de> for Bool {
     }
 }
 
-impl<T> Serialize for Sealed<'_, T> {
+impl<T, const USAGE: u32> Serialize for Sealed<'_, T, USAGE> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.bytes.serialize(serializer)
     }
 }
 
-impl<'de, T> Deserialize<'de> for Sealed<'_, T> {
+impl<'de, T, const USAGE: u32> Deserialize<'de> for Sealed<'_, T, USAGE> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Blob::deserialize(deserializer).map(Sealed::new)
     }

@@ -17,6 +17,7 @@ mod scalar;
 mod segments;
 mod show;
 mod states;
+mod text;
 #[cfg(feature = "json")]
 pub mod tree;
 mod writer;
@@ -32,6 +33,7 @@ pub use scalar::{Be, Bool, Duration, FixedBytes, Integer, Scalar, Utime, Uuid};
 pub use segments::Segments;
 pub use show::{Join, Maybe, show_flags};
 pub use states::{Move, On, State};
+pub use text::TextReader;
 pub use writer::Writer;
 
 /// A structure, which reads itself field by field. `C` is the context that the spec declares.

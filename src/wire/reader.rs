@@ -85,6 +85,11 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.at
     }
 
+    /// The bytes that are left, which stay.
+    pub(super) fn peek(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
     /// Takes bytes.
     #[inline]
     pub fn take(&mut self, n: usize) -> Result<&'a [u8], Error> {

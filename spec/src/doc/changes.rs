@@ -79,7 +79,7 @@ impl<'a> Doc<'a> {
             let old_part = |part: &Part| before.iter().find(|p| label(p) == label(part));
             for part in parts {
                 let name = match &part.block {
-                    Some(block) => self.type_link(Some(dialect), block),
+                    Some(block) => self.block_link(dialect, block),
                     None => format!("segments {}", code(&label(part))),
                 };
                 let Some(was) = old_part(part) else {
@@ -88,7 +88,7 @@ impl<'a> Doc<'a> {
                 };
                 let seed = |part: &Part| part.seed.map(|seed| format!("{seed:#x}"));
                 for (what, was, is) in [
-                    ("what its CRC covers", was.covers.clone(), part.covers.clone()),
+                    ("what it covers", was.covers.clone(), part.covers.clone()),
                     ("its CRC's initial value", seed(was), seed(part)),
                     ("when it is there", was.when.clone(), part.when.clone()),
                 ] {

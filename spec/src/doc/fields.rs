@@ -115,7 +115,9 @@ impl<'a> Doc<'a> {
             None => {}
         }
         if let Some(release) = &field.release {
-            parts.push(format!("Ceph ≥ {release}"));
+            let since =
+                if release == super::UNRELEASED { "in no release".to_owned() } else { format!("Ceph ≥ {release}") };
+            parts.push(since);
         }
         parts.join(", ")
     }

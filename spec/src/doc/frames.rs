@@ -33,7 +33,7 @@ impl<'a> Doc<'a> {
             page.line(&format!("In mode {}:", code(mode)));
             let rows = parts.iter().map(|part| {
                 let what = match (&part.block, &part.segments) {
-                    (Some(block), _) => self.type_link(Some(dialect), block),
+                    (Some(block), _) => self.block_link(dialect, block),
                     (None, Some(segments)) => format!("segments {}", code(segments)),
                     (None, None) => String::new(),
                 };
@@ -43,7 +43,7 @@ impl<'a> Doc<'a> {
                 }
                 [what, part.when.as_deref().map(prose).unwrap_or_default(), covers, prose(&part.doc)]
             });
-            page.table(["Part", "There if", "CRC covers", "What it is"], rows);
+            page.table(["Part", "There if", "Covers", "What it is"], rows);
         }
         for example in &envelope.examples {
             let tag = self.tag_link(dialect, &example.tag);
@@ -56,20 +56,15 @@ impl<'a> Doc<'a> {
 
     pub(super) fn frames(&self, page: &mut Page) {
         self.section(page, "frames");
-        // the youngest dialects know all tags, each under the number that counts
-        let mut seen: Vec<(u8, &str)> = Vec::new();
         let mut rows = Vec::new();
         for dialect in self.spec.dialects.values() {
-            for (name, tag) in &dialect.tags {
-                if seen.contains(&(tag.number, name)) {
-                    continue;
-                }
-                seen.push((tag.number, name));
+            for (name, tag) in dialect.tags.iter().filter(|(name, _)| dialect.own_tags.contains(*name)) {
                 let link = self.tag_link(dialect, name);
-                rows.push([tag.number.to_string(), link, sender(tag.from).to_owned(), prose(&tag.doc)]);
+                let owner = format!("[{}](#{})", dialect.info.name, dialect_anchor(dialect));
+                rows.push([tag.number.to_string(), link, owner, sender(tag.from).to_owned(), prose(&tag.doc)]);
             }
         }
-        page.table(["Number", "Frame", "Sent by", "What it says"], rows);
+        page.table(["Number", "Frame", "Dialect", "Sent by", "What it says"], rows);
         for dialect in self.spec.dialects.values() {
             for (name, tag) in dialect.tags.iter().filter(|(name, _)| dialect.own_tags.contains(*name)) {
                 self.frame(page, dialect, name, tag);
@@ -98,6 +93,10 @@ impl<'a> Doc<'a> {
         } else if tag.fields.is_empty() {
             notes.push("It has no fields.");
         }
+        if tag.envelope {
+            notes
+                .push("It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.");
+        }
         if tag.open {
             notes.push("A newer sender may append bytes, which are kept.");
         }
@@ -117,8 +116,7 @@ impl<'a> Doc<'a> {
         for (role, states) in &dialect.states {
             let (mut sent, mut awaited) = (Vec::new(), Vec::new());
             for (from, s) in states {
-                let on_the_way = s.on.values().flat_map(Moves::all).any(|way| way.sends.iter().any(|t| t == name));
-                if on_the_way || s.sends.iter().any(|t| t == name) {
+                if s.may_send(name) {
                     sent.push(state(role, from));
                 }
                 if s.on.contains_key(name) {
@@ -130,6 +128,14 @@ impl<'a> Doc<'a> {
             }
         }
         page.table(["Role", "May send it in or on leaving", "Awaits it in"], rows);
+    }
+
+    /// The link of a part of frames: a structure, or the payload of a tag.
+    pub(super) fn block_link(&self, dialect: &'a DialectView, block: &str) -> String {
+        match dialect.tags.get(block) {
+            Some(tag) if tag.envelope => self.tag_link(dialect, block),
+            _ => self.type_link(Some(dialect), block),
+        }
     }
 
     /// The link of a tag, or of the banner, which stands among tags in tables of states.

@@ -32,6 +32,10 @@ impl<'a> Doc<'a> {
         if let Some(variable) = &s.version {
             about.push_str(&format!(" Its version is {}.", code(variable)));
         }
+        if let Some(text) = &s.text {
+            about.push_str(&format!(" It is text: {}, with numbers in lower-case hex", code(&format!("{text:?}"))));
+            about.push_str(&s.max.map_or_else(|| ".".to_owned(), |max| format!(" and at most {max} bytes.")));
+        }
         page.line(&about);
         page.gap();
         origin(page, s.release.as_deref(), s.source.as_deref());
@@ -162,7 +166,7 @@ pub(super) fn anchored(kind: &str, name: &str) -> String {
 pub(super) fn origin(page: &mut Page, release: Option<&str>, source: Option<&str>) {
     let mut text = Vec::new();
     if let Some(release) = release {
-        text.push(format!("Since Ceph {release}."));
+        text.push(super::since(release));
     }
     if let Some(source) = source {
         text.push(format!("Source: {}.", prose(source)));

@@ -1,6 +1,7 @@
 //! The reference documentation, as one Markdown text.
 
 mod changes;
+mod exchanges;
 mod fields;
 mod frames;
 mod items;
@@ -21,6 +22,7 @@ pub fn markdown(spec: &Spec) -> String {
     doc.envelopes(&mut page);
     doc.frames(&mut page);
     doc.states(&mut page);
+    doc.exchanges(&mut page);
     doc.structures(&mut page);
     doc.enums(&mut page);
     doc.flags(&mut page);
@@ -40,6 +42,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("envelope", "How frames are put together"),
     ("frames", "Frames"),
     ("states", "States"),
+    ("exchanges", "Exchanges"),
     ("structures", "Structures"),
     ("auth", "Authentication payloads"),
     ("enums", "Enums"),
@@ -88,7 +91,7 @@ impl<'a> Doc<'a> {
             page.heading(3, &dialect_anchor(dialect), name);
             page.line(&prose(doc));
             page.gap();
-            page.line(&format!("Since Ceph {release}. Source: {}.", prose(source)));
+            page.line(&format!("{} Source: {}.", since(release), prose(source)));
             page.gap();
             if let Some(parent) = extends.as_ref().and_then(|parent| self.spec.dialects.get(parent)) {
                 self.changes(page, dialect, parent);
@@ -137,6 +140,14 @@ impl<'a> Doc<'a> {
         }
     }
 }
+
+/// Since when something is there, in a sentence.
+pub(crate) fn since(release: &str) -> String {
+    if release == UNRELEASED { "In no release of Ceph.".to_owned() } else { format!("Since Ceph {release}.") }
+}
+
+/// What stands in the place of a release for what never was in one.
+pub(crate) const UNRELEASED: &str = "unreleased";
 
 fn dialect_anchor(dialect: &DialectView) -> String {
     format!("dialect-{}", dialect.info.name)

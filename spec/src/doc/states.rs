@@ -10,8 +10,9 @@ impl<'a> Doc<'a> {
     pub(super) fn states(&self, page: &mut Page) {
         self.section(page, "states");
         page.line(
-            "An arrow says what is received, in brackets the guard that must hold, and behind the stroke what is sent \
-             on the way.",
+            "An arrow says what is received, or with an exclamation mark what this side sends on its own initiative, in \
+             brackets the guard that must hold, and behind the stroke what is sent on the way. Of several moves the \
+             first is made whose guard holds.",
         );
         for dialect in self.spec.dialects.values().filter(|d| d.own_states) {
             for (role, states) in &dialect.states {
@@ -42,11 +43,17 @@ impl<'a> Doc<'a> {
                 let sent: Vec<String> = state.sends.iter().map(|tag| self.tag_link(dialect, tag)).collect();
                 about.push_str(&format!(" May send {} at any time.", sent.join(", ")));
             }
-            if state.on.is_empty() {
+            if let Some(like) = &state.like {
+                let anchor = self.state_anchor(dialect, role, like);
+                about.push_str(&format!(" Like [{like}](#{anchor}) in all that it doesn't say itself."));
+            }
+            if state.moves().next().is_none() {
                 rows.push([first, about, String::new(), String::new(), String::new(), String::new()]);
                 continue;
             }
-            for (received, moves) in &state.on {
+            let received = state.on.iter().map(|(tag, moves)| (self.tag_link(dialect, tag), moves));
+            let acts = state.acts.iter().map(|(tag, moves)| (format!("sends {}", self.tag_link(dialect, tag)), moves));
+            for (event, moves) in received.chain(acts) {
                 for way in moves.all() {
                     let guard = way.when.as_ref().map(|guard| format!("[{guard}](#guard-{guard})"));
                     let sent: Vec<String> = way.sends.iter().map(|tag| self.tag_link(dialect, tag)).collect();
@@ -55,7 +62,7 @@ impl<'a> Doc<'a> {
                     rows.push([
                         std::mem::take(&mut first),
                         std::mem::take(&mut about),
-                        self.tag_link(dialect, received),
+                        event.clone(),
                         guard.unwrap_or_default(),
                         sent.into_iter().chain(done).collect::<Vec<_>>().join(", "),
                         to,
@@ -63,7 +70,7 @@ impl<'a> Doc<'a> {
                 }
             }
         }
-        page.table(["State", "What it is", "Receives", "If", "Sends, does", "Leads to"], rows);
+        page.table(["State", "What it is", "Receives, or sends by itself", "If", "Sends, does", "Leads to"], rows);
     }
 
     /// The anchor of a state, in the dialect whose table it stands in.
@@ -79,13 +86,15 @@ fn diagram(states: &Named<State>) -> String {
         if state.start {
             lines.push(format!("    [*] --> {name}"));
         }
-        for (received, moves) in &state.on {
+        let event = |tag: &String| if tag == "banner" { tag.clone() } else { tag.to_uppercase() };
+        let received = state.on.iter().map(|(tag, moves)| (event(tag), moves));
+        let acts = state.acts.iter().map(|(tag, moves)| (format!("{}!", event(tag)), moves));
+        for (event, moves) in received.chain(acts) {
             for way in moves.all() {
                 let guard = way.when.as_ref().map(|guard| format!(" [{guard}]")).unwrap_or_default();
                 let sends: Vec<String> = way.sends.iter().map(|tag| tag.to_uppercase()).collect();
                 let sends = if sends.is_empty() { String::new() } else { format!(" / {}", sends.join(", ")) };
-                let received = if received == "banner" { received.clone() } else { received.to_uppercase() };
-                lines.push(format!("    {name} --> {}: {received}{guard}{sends}", way.to));
+                lines.push(format!("    {name} --> {}: {event}{guard}{sends}", way.to));
             }
         }
         if state.end {

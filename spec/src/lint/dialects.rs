@@ -70,6 +70,7 @@ impl<'a> Lint<'a> {
         if envelope.modes.is_empty() {
             self.report(&site, "has no modes");
         }
+        let most = dialect.tags.values().map(|tag| tag.segments.len().max(1)).max().unwrap_or(1);
         for (mode, parts) in &envelope.modes {
             let mode_site = site.part(&format!("modes.{mode}"), 0);
             // the first segment that no part has held so far; nothing once the rest is held
@@ -78,7 +79,7 @@ impl<'a> Lint<'a> {
                 let site = mode_site.part(&index.to_string(), 0);
                 self.part(&site, part, &mut next);
             }
-            if next.is_some() {
+            if next.is_some_and(|next| usize::from(next) < most) {
                 self.report(&mode_site, "no part holds the last segments, such as `1..`");
             }
         }
@@ -99,8 +100,9 @@ impl<'a> Lint<'a> {
         }
         if let Some(block) = &part.block
             && !matches!(self.meaning(site.dialect, block), Some(Meaning::Struct(_)))
+            && !site.dialect.is_some_and(|d| d.tags.get(block).is_some_and(|tag| tag.envelope))
         {
-            self.report(site, format!("block: `{block}` names no structure"));
+            self.report(site, format!("block: `{block}` names no structure, and no tag of the envelope"));
         }
         if part.seed.is_some() && part.covers.is_none() {
             self.report(site, "has a seed, but its CRC covers nothing");

@@ -1,6 +1,7 @@
 //! Every item says in one sentence what it is, and since when.
 
 use super::{BodyKind, Lint, Site};
+use crate::doc::UNRELEASED;
 
 impl<'a> Lint<'a> {
     pub(super) fn docs(&mut self) {
@@ -93,7 +94,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn sentence(&mut self, site: &Site<'a>, doc: &str) {
+    pub(super) fn sentence(&mut self, site: &Site<'a>, doc: &str) {
         let text = doc.trim();
         let first_word = text.split_whitespace().next().unwrap_or_default();
         // names such as aes256 keep their small letters
@@ -112,8 +113,10 @@ impl<'a> Lint<'a> {
 
     fn origin(&mut self, site: &Site<'a>, release: Option<&str>, source: Option<&str>) {
         match release {
-            Some(release) if version(release).is_some() || release == UNRELEASED => {}
-            Some(release) => self.report(site, format!("release: `{release}` is no release such as 14.2.0")),
+            Some(release) if version(release).is_some() => {}
+            Some(release) => {
+                self.report(site, format!("release: `{release}` is no release such as 14.2.0, nor `{UNRELEASED}`"))
+            }
             None => self.report(site, "has no release"),
         }
         if source.is_none_or(|source| source.trim().is_empty()) {
@@ -142,11 +145,11 @@ fn several_sentences(text: &str) -> bool {
     })
 }
 
-/// The release of what never was in one.
-const UNRELEASED: &str = "unreleased";
-
-/// A release as numbers that can be compared.
+/// A release as numbers that can be compared. What was never released comes after all that was.
 fn version(text: &str) -> Option<[u32; 3]> {
+    if text == UNRELEASED {
+        return Some([u32::MAX; 3]);
+    }
     let numbers: Vec<u32> = text.split('.').map(|n| n.parse().ok()).collect::<Option<_>>()?;
     numbers.try_into().ok()
 }

@@ -7,7 +7,8 @@ use super::{Body, BodyKind, Lint, Site};
 use crate::expr::parse_hex;
 
 /// The errors that a reader knows; those that only writers meet are not among them.
-const ERRORS: &[&str] = &["incomplete", "trailing", "too_many", "not_constant", "incompatible", "not_boolean"];
+const ERRORS: &[&str] =
+    &["incomplete", "trailing", "too_many", "not_constant", "incompatible", "not_boolean", "not_text"];
 
 impl<'a> Lint<'a> {
     pub(super) fn examples(&mut self) {
@@ -60,6 +61,11 @@ impl<'a> Lint<'a> {
             Ok(_) => {}
             Err(what) => self.report(site, format!("hex: {what}")),
         }
+        self.given(site, context);
+    }
+
+    /// What the decoder is told.
+    pub(super) fn given(&mut self, site: &Site<'a>, context: &IndexMap<String, serde_json::Value>) {
         for name in context.keys().filter(|name| !self.spec.context.contains_key(*name)) {
             self.report(site, format!("no context variable `{name}`"));
         }

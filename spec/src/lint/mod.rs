@@ -3,6 +3,7 @@
 mod dialects;
 mod docs;
 mod examples;
+mod exchanges;
 mod fields;
 mod filters;
 mod names;
@@ -10,6 +11,7 @@ mod numbers;
 mod recursion;
 mod states;
 mod structs;
+mod texts;
 mod types;
 
 use crate::load::Problem;
@@ -27,12 +29,14 @@ pub fn check(spec: &Spec) -> Vec<Problem> {
         lint.numbers();
         lint.common();
         lint.structures();
+        lint.texts();
         lint.dialects();
         lint.states();
         // the generator is only given what is sound so far
         let sound = lint.problems.is_empty();
         lint.docs();
         lint.examples();
+        lint.exchanges();
         if sound {
             lint.filters();
         }

@@ -12,8 +12,8 @@ const TAKEN_FIELDS: &[&str] = &["r", "t", "cx", "self", "super", "crate", "segme
 
 /// Names that generated code needs for itself: types.
 const TAKEN_TYPES: &[&str] = &[
-    "Tag", "Frame", "Body", "Context", "Guard", "Self", "Option", "Result", "Vec", "Default", "Ok", "Err", "Some",
-    "None",
+    "Tag", "Frame", "Body", "Context", "Guard", "Action", "Self", "Option", "Result", "Vec", "Default", "Ok", "Err",
+    "Some", "None",
 ];
 
 impl<'a> Lint<'a> {
@@ -54,6 +54,9 @@ impl<'a> Lint<'a> {
             }
             for (name, tag) in dialect.tags.iter().filter(|(name, _)| dialect.own_tags.contains(*name)) {
                 self.snake(&self.of_dialect(dialect, "tags", name, tag.line), name);
+            }
+            for (name, exchange) in &dialect.exchanges {
+                self.snake(&self.of_dialect(dialect, "exchanges", name, exchange.line), name);
             }
             for (role, states) in dialect.states.iter().filter(|_| dialect.own_states) {
                 for (name, state) in states {

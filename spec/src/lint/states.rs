@@ -7,7 +7,7 @@ use crate::model::*;
 use crate::spec::DialectView;
 
 /// Where tags stand, this is the banner.
-const BANNER: &str = "banner";
+pub(super) const BANNER: &str = "banner";
 
 impl<'a> Lint<'a> {
     pub(super) fn states(&mut self) {
@@ -15,7 +15,7 @@ impl<'a> Lint<'a> {
         let (mut guards, mut actions) = (HashSet::new(), HashSet::new());
         for dialect in spec.dialects.values() {
             for state in dialect.states.values().flat_map(|states| states.values()) {
-                for way in state.on.values().flat_map(Moves::all) {
+                for way in state.moves() {
                     guards.extend(way.when.as_deref());
                     actions.extend(way.actions.iter().map(String::as_str));
                 }
@@ -45,6 +45,12 @@ impl<'a> Lint<'a> {
                 continue; // among the names that are taken
             }
             let site = self.of_dialect(dialect, "tags", name, tag.line);
+            if tag.envelope {
+                if dialect.states.values().flatten().any(|(_, state)| state.on.contains_key(name)) {
+                    self.report(&site, "belongs to the envelope, but a state awaits it");
+                }
+                continue;
+            }
             for (sender, receiver) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
                 if !may_send(tag.from, sender) {
                     continue;
@@ -52,7 +58,7 @@ impl<'a> Lint<'a> {
                 if !dialect.states[&receiver].values().any(|s| s.on.contains_key(name)) {
                     self.report(&site, format!("no state of the {receiver} accepts it"));
                 }
-                if !dialect.states[&sender].values().any(|s| sends(s, name)) {
+                if !dialect.states[&sender].values().any(|s| s.may_send(name)) {
                     self.report(&site, format!("the {sender} never sends it"));
                 }
             }
@@ -86,7 +92,7 @@ impl<'a> Lint<'a> {
             if reached.insert(name)
                 && let Some(state) = states.get(name)
             {
-                left.extend(state.on.values().flat_map(Moves::all).map(|way| way.to.as_str()));
+                left.extend(state.moves().map(|way| way.to.as_str()));
             }
         }
         for (name, state) in states {
@@ -94,7 +100,7 @@ impl<'a> Lint<'a> {
             if !starts.is_empty() && !reached.contains(name.as_str()) {
                 self.report(&site, "no way leads to it from the start");
             }
-            match (state.end, state.on.is_empty()) {
+            match (state.end, state.moves().next().is_none()) {
                 (true, false) => self.report(&site, "is an end, but ways lead out of it"),
                 (false, true) => self.report(&site, "no way leads out of it, and it is no end"),
                 _ => {}
@@ -119,6 +125,9 @@ impl<'a> Lint<'a> {
         state: &'a State,
     ) {
         self.sent(dialect, role, site, &state.sends);
+        for tag in state.acts.keys().filter(|tag| state.sends.contains(*tag)) {
+            self.report(site, format!("`{tag}` stands in sends and in acts"));
+        }
         let peer = if role == Role::Client { Role::Server } else { Role::Client };
         for (received, moves) in &state.on {
             let site = &site.part(&format!("on.{received}"), 0);
@@ -128,32 +137,48 @@ impl<'a> Lint<'a> {
                 Some(_) => self.report(site, format!("`{received}` is not for the {role} to receive")),
                 None => self.report(site, format!("`{received}` names no tag")),
             }
-            let ways = moves.all();
-            if ways.is_empty() {
-                self.report(site, "leads nowhere");
+            self.moves(dialect, role, states, site, moves);
+        }
+        for (sent, moves) in &state.acts {
+            let site = &site.part(&format!("acts.{sent}"), 0);
+            self.sent(dialect, role, site, std::slice::from_ref(sent));
+            self.moves(dialect, role, states, site, moves);
+        }
+    }
+
+    fn moves(
+        &mut self,
+        dialect: &'a DialectView,
+        role: Role,
+        states: &Named<State>,
+        site: &Site<'a>,
+        moves: &'a Moves,
+    ) {
+        let ways = moves.all();
+        if ways.is_empty() {
+            self.report(site, "leads nowhere");
+        }
+        let mut guards: HashSet<Option<&str>> = HashSet::new();
+        for (index, way) in ways.iter().enumerate() {
+            if !states.contains_key(&way.to) {
+                self.report(site, format!("`{}` names no state of the {role}", way.to));
             }
-            let mut guards: HashSet<Option<&str>> = HashSet::new();
-            for (index, way) in ways.iter().enumerate() {
-                if !states.contains_key(&way.to) {
-                    self.report(site, format!("`{}` names no state of the {role}", way.to));
+            match &way.when {
+                Some(guard) if !self.spec.guards.contains_key(guard) => {
+                    self.report(site, format!("`{guard}` names no guard"));
                 }
-                match &way.when {
-                    Some(guard) if !self.spec.guards.contains_key(guard) => {
-                        self.report(site, format!("`{guard}` names no guard"));
-                    }
-                    None if index + 1 < ways.len() => {
-                        self.report(site, "a move without guard leaves nothing to those behind it");
-                    }
-                    _ => {}
+                None if index + 1 < ways.len() => {
+                    self.report(site, "a move without guard leaves nothing to those behind it");
                 }
-                if !guards.insert(way.when.as_deref()) {
-                    self.report(site, "two moves have the same guard");
-                }
-                for action in way.actions.iter().filter(|a| !self.spec.actions.contains_key(*a)) {
-                    self.report(site, format!("`{action}` names no action"));
-                }
-                self.sent(dialect, role, site, &way.sends);
+                _ => {}
             }
+            if !guards.insert(way.when.as_deref()) {
+                self.report(site, "two moves have the same guard");
+            }
+            for action in way.actions.iter().filter(|a| !self.spec.actions.contains_key(*a)) {
+                self.report(site, format!("`{action}` names no action"));
+            }
+            self.sent(dialect, role, site, &way.sends);
         }
     }
 
@@ -169,15 +194,10 @@ impl<'a> Lint<'a> {
     }
 }
 
-fn may_send(from: From, role: Role) -> bool {
+pub(super) fn may_send(from: From, role: Role) -> bool {
     match from {
         From::Both => true,
         From::Client => role == Role::Client,
         From::Server => role == Role::Server,
     }
-}
-
-fn sends(state: &State, tag: &str) -> bool {
-    let mut ways = state.on.values().flat_map(Moves::all);
-    state.sends.iter().any(|t| t == tag) || ways.any(|way| way.sends.iter().any(|t| t == tag))
 }

@@ -212,6 +212,8 @@ pub(super) fn frame_struct(tag: &Tag) -> Struct {
         versioned: None,
         version: None,
         open: tag.open && tag.segments.is_empty(),
+        text: None,
+        max: None,
         summary: tag.info.clone(),
         display: Display::default(),
         fields: if tag.segments.is_empty() { tag.fields.clone() } else { tag.segments.clone() },

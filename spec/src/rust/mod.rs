@@ -9,6 +9,7 @@ pub(crate) mod names;
 mod read;
 mod states;
 mod structs;
+mod text;
 mod types;
 mod write;
 
@@ -81,14 +82,14 @@ impl<'a> Generator<'a> {
         let dialects: TokenStream = spec.dialects.values().map(|d| self.dialect(d)).collect::<Result<_, _>>()?;
         let limits = self.limits();
         let findings = self.findings();
-        let guards = self.guards();
+        let words_of_moves = self.words_of_moves();
         let infos = self.infos()?;
         let fields = self.fields.tokens();
         Ok(quote! {
             #context
             #limits
             #findings
-            #guards
+            #words_of_moves
             /// Names of numbers and bits.
             pub mod info {
                 use super::wire::{EnumInfo, EnumValue, Flag, FlagsInfo};
@@ -208,7 +209,7 @@ impl<'a> Generator<'a> {
             #[doc = #about]
             pub mod #module {
                 #[allow(unused_imports)]
-                use super::{Context, Guard, field, info, limits, wire};
+                use super::{Action, Context, Guard, field, info, limits, wire};
                 #[allow(unused_imports)]
                 use wire::{Composite as _, Encode as _, Integer as _};
                 #parent
@@ -236,6 +237,8 @@ impl<'a> Generator<'a> {
                 versioned: None,
                 version: Some("$message_version".into()),
                 open: true,
+                text: None,
+                max: None,
                 summary: None,
                 display: Display { filter: Some(format!("msgr2.{name}")), ..Display::default() },
                 fields: message.front.clone(),

@@ -1,5 +1,6 @@
 //! The tables of states, from which peers take what they accept and the tracker what it finds wrong.
 
+use indexmap::IndexMap;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
@@ -12,16 +13,13 @@ use crate::spec::DialectView;
 const BANNER: u8 = 0;
 
 impl Generator<'_> {
-    pub(super) fn guards(&self) -> TokenStream {
-        let variants = self.spec.guards.iter().map(|(name, guard)| {
-            let (name, doc) = (format_ident!("{}", pascal(name)), &guard.doc);
-            quote!(#[doc = #doc] #name,)
-        });
-        quote! {
-            /// What decides between the moves of a state.
-            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            pub enum Guard { #(#variants)* }
-        }
+    /// The enums `Guard` and `Action`.
+    pub(super) fn words_of_moves(&self) -> TokenStream {
+        // an enum without variants has no representation
+        let repr = (!self.spec.guards.is_empty()).then(|| quote!(#[repr(u8)]));
+        let guards = described("Guard", "What decides between the moves of a state.", repr, &self.spec.guards);
+        let actions = described("Action", "What is done on the way from state to state.", None, &self.spec.actions);
+        quote!(#guards #actions)
     }
 
     pub(super) fn states(&self, dialect: &DialectView) -> Result<TokenStream, String> {
@@ -41,15 +39,14 @@ impl Generator<'_> {
             None => Err(format!("states.{role}: no tag `{name}`")),
         };
         let tags = |names: &[String]| names.iter().map(tag).collect::<Result<Vec<u8>, String>>();
-        let mut rows = Vec::new();
-        for (name, state) in states {
-            let (doc, sends) = (&state.doc, tags(&state.sends)?);
-            let mut on = Vec::new();
-            for (received, moves) in &state.on {
-                let number = tag(received)?;
+        let ways = |by_tag: &IndexMap<String, Moves>| {
+            let mut list = Vec::new();
+            for (name, moves) in by_tag {
+                let number = tag(name)?;
                 let mut ways = Vec::new();
                 for way in moves.all() {
-                    let (to, sends, actions) = (index(&way.to)?, tags(&way.sends)?, &way.actions);
+                    let (to, sends) = (index(&way.to)?, tags(&way.sends)?);
+                    let actions = way.actions.iter().map(|action| format_ident!("{}", pascal(action)));
                     let guard = match &way.when {
                         Some(guard) => {
                             let guard = format_ident!("{}", pascal(guard));
@@ -57,11 +54,19 @@ impl Generator<'_> {
                         }
                         None => quote!(None),
                     };
-                    ways.push(quote!(wire::Move { to: #to, sends: &[#(#sends),*], guard: #guard, actions: &[#(#actions),*] },));
+                    ways.push(quote!(wire::Move {
+                        to: #to, sends: &[#(#sends),*], guard: #guard, actions: &[#(Action::#actions),*],
+                    },));
                 }
-                on.push(quote!(wire::On { tag: #number, moves: &[#(#ways)*] },));
+                list.push(quote!(wire::On { tag: #number, moves: &[#(#ways)*] },));
             }
-            rows.push(quote!(wire::State { name: #name, doc: #doc, sends: &[#(#sends),*], on: &[#(#on)*] },));
+            Ok::<_, String>(list)
+        };
+        let mut rows = Vec::new();
+        for (name, state) in states {
+            let (doc, sends) = (&state.doc, tags(&state.sends)?);
+            let (on, acts) = (ways(&state.on)?, ways(&state.acts)?);
+            rows.push(quote!(wire::State { name: #name, doc: #doc, sends: &[#(#sends),*], on: &[#(#on)*], acts: &[#(#acts)*] },));
         }
         let table = format_ident!("{}_STATES", constant(&role.to_string()));
         let module = format_ident!("{role}");
@@ -73,9 +78,34 @@ impl Generator<'_> {
         let indices = format!("Places in the table of the {role}'s states.");
         Ok(quote! {
             #[doc = #about]
-            pub static #table: &[wire::State<Guard>] = &[#(#rows)*];
+            pub static #table: &[wire::State<Guard, Action>] = &[#(#rows)*];
             #[doc = #indices]
             pub mod #module { #(#names)* }
         })
+    }
+}
+
+/// An enum of names that have a sentence each.
+fn described(ident: &str, about: &str, repr: Option<TokenStream>, names: &Named<Described>) -> TokenStream {
+    let ident = format_ident!("{ident}");
+    let variants: Vec<_> = names.keys().map(|name| format_ident!("{}", pascal(name))).collect();
+    let (texts, docs) = (names.keys(), names.values().map(|described| &described.doc));
+    let docs: Vec<_> = docs.collect();
+    quote! {
+        #[doc = #about]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #repr
+        pub enum #ident { #(#[doc = #docs] #variants,)* }
+        impl #ident {
+            /// Its name in the spec.
+            pub fn name(self) -> &'static str {
+                match self { #(Self::#variants => #texts,)* }
+            }
+
+            /// What it means, in one sentence.
+            pub fn doc(self) -> &'static str {
+                match self { #(Self::#variants => #docs,)* }
+            }
+        }
     }
 }

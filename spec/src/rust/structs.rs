@@ -59,8 +59,10 @@ impl<'a> Generator<'a> {
         let declaration = self.declaration(scope, name, s, &plans)?;
         let (lifetime, anonymous) = self.lifetimes(scope, s);
         let min_size = self.struct_min_size(scope.dialect, s);
-        let decode = self.decode_body(scope, &rust_name, s, &plans)?;
-        let encode = self.encode_body(scope, &rust_name, s, &plans)?;
+        let (decode, encode) = match &s.text {
+            Some(text) => (self.decode_text(scope, s, text, &plans)?, self.encode_text(scope, s, text, &plans)?),
+            None => (self.decode_body(scope, &rust_name, s, &plans)?, self.encode_body(scope, &rust_name, s, &plans)?),
+        };
         let summary = s.summary.as_ref().map(|_| {
             quote!(
                 fn summary(&self) -> Option<&dyn std::fmt::Display> {
@@ -199,7 +201,8 @@ impl<'a> Generator<'a> {
         let mut default = quote!(Default::default());
         let mut rust = if let Some(sealed) = &field.sealed {
             let inner = self.rust_type(scope.dialect, &Type::Named(sealed.holds.clone()))?;
-            quote!(wire::Sealed<'a, #inner>)
+            let usage = Literal::u32_unsuffixed(sealed.usage);
+            quote!(wire::Sealed<'a, #inner, #usage>)
         } else {
             match field.holds.as_ref().unwrap_or(&field.ty) {
                 TypeRef::Switch(switch) => {
@@ -456,7 +459,7 @@ pub(super) fn union_name(owner: &str, field: &str) -> proc_macro2::Ident {
 pub(super) fn documentation(doc: &str, release: Option<&str>, source: Option<&str>) -> String {
     let mut text = doc.to_owned();
     if let Some(release) = release {
-        text.push_str(&format!("\n\nSince Ceph {release}."));
+        text.push_str(&format!("\n\n{}", crate::doc::since(release)));
     }
     if let Some(source) = source {
         text.push_str(&format!("\n\nSource: {source}."));

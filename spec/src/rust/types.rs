@@ -172,6 +172,9 @@ impl<'a> Generator<'a> {
 
     /// The fewest bytes that a structure takes.
     pub(super) fn struct_min_size(&self, dialect: Option<&'a DialectView>, s: &Struct) -> usize {
+        if let Some(text) = &s.text {
+            return super::text::min_size(text);
+        }
         let header = match &s.versioned {
             Some(v) => usize::from(v.marker.is_some()) + if v.compat.is_some() { 6 } else { 1 },
             None => 0,
