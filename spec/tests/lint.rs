@@ -705,6 +705,19 @@ fn filters() {
     let flag = SHARED.replace("name: y, type: u32,", "name: y, type: u32, display: {filter: msgr2.bits.one},");
     let problems = check(&flag, DIALECT, CHILD);
     assert!(problems.iter().any(|p| p.key == "flags.bits.ONE" && p.what.contains("already")), "{problems:?}");
+    // the tags of two dialects that have nothing to do with each other
+    let tag =
+        |text: &str| text.replace("{name: tag, type: tag,", "{name: tag, type: tag, display: {filter: msgr2.tag},");
+    let other =
+        DIALECT.split("guards:").next().unwrap().replace("name: v2.0,", "name: v2.1,").replace("greeting", "words");
+    let rest =
+        DIALECT.split("actions:").nth(1).unwrap().split_once("tags:").unwrap().1.replace("{shape.kind}", "{shape}");
+    let rest = rest.replace("info: \"{shape}\"", "info: \"hello\"").replace("    number: 2", "    number: 8");
+    let other = format!("{other}tags:{rest}");
+    assert_eq!(check(SHARED, &tag(DIALECT), &tag(&other)), []);
+    let size = tag(&other).replace("{name: tag, type: tag,", "{name: tag, type: kind,");
+    let problems = check(SHARED, &tag(DIALECT), &size);
+    assert!(problems.iter().any(|p| p.what.contains("filter name `msgr2.tag` already")), "{problems:#?}");
     let constant = SHARED.replace("{name: points,", "{name: names, type: list<u8>, doc: \"A.\"}\n      - {name: names_count, type: u8, doc: \"A.\"}\n      - {name: points,");
     let problems = check(&constant, DIALECT, CHILD);
     assert!(problems.iter().any(|p| p.what.contains("become one field in generated code")), "{problems:?}");

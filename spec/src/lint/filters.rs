@@ -35,7 +35,7 @@ impl<'a> Lint<'a> {
                 }
             }
             match filters.get(row.filter.as_str()) {
-                Some(first) if (&first.name, &first.kind) != (&row.name, &row.kind) => {
+                Some(first) if (&first.name, self.kind(first)) != (&row.name, self.kind(row)) => {
                     let other = place(&first.constant).map_or("another field", |(_, site)| site.key.as_str());
                     let what = format!("{other} has the filter name `{}` already, for something else", row.filter);
                     self.report(site, what);
@@ -47,6 +47,16 @@ impl<'a> Lint<'a> {
             }
         }
         self.other_filters(&filters);
+    }
+
+    /// The kind of a field as filters see it: tags are numbers of one byte, whichever dialect names them.
+    fn kind(&self, row: &Row) -> String {
+        let mut kind = row.kind.clone();
+        for dialect in self.spec.dialects.values() {
+            kind =
+                kind.replace(&format!("info :: {})", constant(&format!("{}_tag", dialect.module()))), "info :: TAG)");
+        }
+        kind
     }
 
     /// Flags and findings have filter names, too.
