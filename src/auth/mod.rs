@@ -5,7 +5,9 @@
 //!
 //! - [`Key`] seals and opens structures, and proves to be known.
 //! - [`Keyring`] holds the keys of entities, [`ServiceKeys`] the rotating ones of services.
+//! - [`cephx`] is the exchange: as a client, as a server, and as somebody who only listens and has keys.
 
+pub mod cephx;
 mod entity_name;
 mod ini;
 mod key;

@@ -1,0 +1,308 @@
+//! Real handshakes, opened with the keys of their clusters (which no longer exist): every seal, every proof, and both
+//! signatures, also in secure mode.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+#[path = "common/packets.rs"]
+mod packets;
+
+use std::path::Path;
+
+use msgr2::Context;
+use msgr2::auth::cephx::passive::{Learnt, Shut};
+use msgr2::auth::cephx::{Keys, client};
+use msgr2::auth::{Entity, EntityName, Key, Keyring, ServiceKeys};
+use msgr2::crypto::{FixedRandom, Gcm, hmac_sha256};
+use msgr2::frame::{self, Check, Head, PREAMBLE_LEN, Revision};
+use msgr2::types::*;
+use msgr2::v2_1::*;
+use msgr2::wire::{Composite, Reader, Segments};
+use proptest::prelude::*;
+
+/// client.admin of the clusters that the captures are of.
+const CRC: &str = "[client.admin]\n key = AQBP9wJr0mSsFRAAwn3VmJRlmDGgSJ18TqxdtA==\n";
+const SECURE: &str = "[client.admin]\n key = AQDo9AJr2Hy/MxAAjXAn3G6jr51iVw6fGjGnrQ==\n";
+const V20: &str = "[client.admin]\n key = AQCn9QJr/8n+CBAAeHhxll7eRw4JdJ8D8m9tyQ==\n";
+const REEF: &str = "[client.admin]\n key = AQDu9QJr2G2DMhAAJ62vQcmKzE5psYwRFytBYg==\n";
+
+/// The rotating key that the mon of the first one logged.
+const OSD: &str = "[service.osd]\n key.2 = AQBP9wJrsrZYIRAAhCzckh2rt4exbNoCER01hw==\n";
+
+/// What one side said up to the end of its clear part: how long that is, and the frames of authentication.
+struct Side {
+    bytes: Vec<u8>,
+    clear: usize,
+    frames: Vec<(u8, Vec<u8>)>,
+}
+
+/// A captured handshake.
+struct Handshake {
+    revision: Revision,
+    client: Side,
+    server: Side,
+    context: Context,
+}
+
+impl Side {
+    fn new(bytes: Vec<u8>, revision: Revision, last: Tag) -> Self {
+        let mut at = banner(&bytes).1;
+        let (mut clear, mut frames) = (at, Vec::new());
+        while let Some(Ok(head)) = bytes[at..].first_chunk().map(|p| Head::parse(p, revision)) {
+            let length = head.frame_len(revision);
+            if head.tag > last.0 || bytes.len() < at + length {
+                break;
+            }
+            let opened = frame::open(&head, revision, &bytes[at..at + length], Check::Crc);
+            assert_eq!(opened.bad_crc, None);
+            frames.push((head.tag, opened.segments.bytes(0).to_vec()));
+            at += length;
+            clear = at;
+        }
+        Side { bytes, clear, frames }
+    }
+
+    fn transcript(&self) -> &[u8] {
+        &self.bytes[..self.clear]
+    }
+
+    fn frame(&self, tag: Tag, context: &Context) -> Option<Frame<'_>> {
+        let (_, payload) = self.frames.iter().rev().find(|(found, _)| *found == tag.0)?;
+        Some(Frame::decode(tag, &Segments::one(payload), context, &mut ()).unwrap())
+    }
+
+    /// The signature behind the clear part: in secure mode it is in the first encrypted frame.
+    fn signature(&self, revision: Revision, secure: Option<(&[u8], &[u8])>) -> Vec<u8> {
+        let rest = &self.bytes[self.clear..];
+        let Some((key, nonce)) = secure else {
+            let head = Head::parse(rest.first_chunk().unwrap(), revision).unwrap();
+            assert_eq!(head.tag, Tag::AUTH_SIGNATURE.0);
+            return rest[PREAMBLE_LEN..PREAMBLE_LEN + 32].to_vec();
+        };
+        // in v2.1 the preamble and the first 48 bytes of the payload
+        let mut block = rest[..PREAMBLE_LEN + 48].to_vec();
+        let tag = rest[block.len()..].first_chunk().unwrap();
+        Gcm::new(key.try_into().unwrap()).decrypt_in_place(nonce.try_into().unwrap(), &[], &mut block, tag).unwrap();
+        assert_eq!(block[0], Tag::AUTH_SIGNATURE.0);
+        block[PREAMBLE_LEN..PREAMBLE_LEN + 32].to_vec()
+    }
+}
+
+fn banner(bytes: &[u8]) -> (Msgr2Features, usize) {
+    let mut reader = Reader::new(bytes);
+    let banner = Banner::decode(&mut reader, &Context::default(), &mut ()).unwrap();
+    (banner.features.unwrap().supported, reader.offset())
+}
+
+fn handshake(capture: &str) -> Handshake {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(capture);
+    let said = packets::conversation(&path);
+    let of = |client| said.iter().filter(|s| s.client == client).flat_map(|s| s.bytes.clone()).collect::<Vec<u8>>();
+    let (client, server) = (of(true), of(false));
+    let revision = Revision::negotiated(banner(&client).0, banner(&server).0);
+    let mut handshake = Handshake {
+        revision,
+        client: Side::new(client, revision, Tag::AUTH_REQUEST_MORE),
+        server: Side::new(server, revision, Tag::AUTH_DONE),
+        context: Context::default(),
+    };
+    let context = match handshake.client.frame(Tag::AUTH_REQUEST, &Context::default()) {
+        Some(Frame::AuthRequest(AuthRequest { method, payload: Some(AuthRequestPayload::Cephx(request)), .. })) => {
+            Context { auth_method: Some(method), auth_mode: Some(request.auth_mode), ..Default::default() }
+        }
+        other => panic!("{other:?}"),
+    };
+    handshake.context = context;
+    handshake
+}
+
+impl Handshake {
+    fn request(&self) -> CephxRequestBody<'_> {
+        match self.client.frame(Tag::AUTH_REQUEST, &self.context) {
+            Some(Frame::AuthRequest(AuthRequest { payload: Some(AuthRequestPayload::Cephx(r)), .. })) => r.body,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn challenge(&self) -> CephxReplyMoreChallenge<'_> {
+        match self.server.frame(Tag::AUTH_REPLY_MORE, &self.context) {
+            Some(Frame::AuthReplyMore(AuthReplyMore { payload: Some(AuthReplyMorePayload::Cephx(r)), .. })) => {
+                r.challenge
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answer(&self) -> CephxRequestMoreAnswer<'_> {
+        match self.client.frame(Tag::AUTH_REQUEST_MORE, &self.context) {
+            Some(Frame::AuthRequestMore(AuthRequestMore {
+                payload: Some(AuthRequestMorePayload::Cephx(r)), ..
+            })) => r.answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn done(&self) -> (u64, ConnectionMode, CephxDoneReply<'_>) {
+        match self.server.frame(Tag::AUTH_DONE, &self.context) {
+            Some(Frame::AuthDone(done)) => match done.payload {
+                Some(AuthDonePayload::Cephx(r)) => (done.global_id, done.connection_mode, r.reply),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Each side signs what it has received.
+    fn check_signatures(&self, keys: &Keys, mode: ConnectionMode) {
+        let secret = keys.connection_secret.expose();
+        let secure = mode == ConnectionMode::SECURE;
+        assert_eq!(secret.len(), if secure { 64 } else { 0 });
+        let nonce = |range: std::ops::Range<usize>| secure.then(|| (&secret[..16], &secret[range]));
+        let key = keys.session_key.secret().expose();
+        assert_eq!(
+            self.server.signature(self.revision, nonce(16..28)),
+            hmac_sha256(key, &[self.client.transcript()]),
+            "the server's"
+        );
+        assert_eq!(
+            self.client.signature(self.revision, nonce(28..40)),
+            hmac_sha256(key, &[self.server.transcript()]),
+            "the client's"
+        );
+    }
+}
+
+fn admin() -> EntityName {
+    "client.admin".parse().unwrap()
+}
+
+/// To the mon: opens it all, and returns what was learnt.
+fn mon(capture: &str, keyring: &str, revision: Revision, mode: ConnectionMode) -> Learnt {
+    let handshake = handshake(capture);
+    assert_eq!(handshake.revision, revision);
+    let CephxRequestBody::Mon(request) = handshake.request() else { panic!("to the mon") };
+    let name = EntityName::try_from(&request.entity).unwrap();
+    assert_eq!((&name, request.global_id), (&admin(), 0));
+    let CephxReplyMoreChallenge::Mon(challenge) = handshake.challenge() else { panic!("of the mon") };
+    let CephxRequestMoreAnswer::Mon(answer) = handshake.answer() else { panic!("to the mon") };
+    let (global_id, found, CephxDoneReply::Mon(reply)) = handshake.done() else { panic!("of the mon") };
+    assert_eq!(found, mode);
+
+    let mut learnt = Learnt::new(Keyring::parse(keyring).unwrap());
+    assert_eq!(learnt.proof_matches(&name, challenge.server_challenge, &answer.authenticate), Ok(()));
+    let heard = learnt.authenticate(&name, global_id, Some(&answer.authenticate.old_ticket), &reply).unwrap();
+    handshake.check_signatures(&heard.keys, mode);
+    // every ticket was learnt
+    let tickets = reply.service_tickets.iter().flatten().map(|list| list.tickets.len()).sum::<usize>();
+    assert_eq!(learnt.generation(), 1 + tickets as u64);
+    assert_eq!(learnt.name(global_id), Some(&name));
+
+    // our own client takes the same from it
+    let key = learnt.keyring().get(&name).unwrap().key.clone();
+    let wanted = answer.authenticate.other_keys.unwrap();
+    let own = client::Authenticate::new(&client::Credentials::new(name.clone(), key), wanted, NOW);
+    let got = own.finish(&reply, global_id, NOW).unwrap();
+    assert_eq!(got.keys, heard.keys);
+    assert_eq!(got.tickets.len(), 1 + tickets);
+    assert!(got.tickets.iter().all(|ticket| ticket.secret_id == 2));
+    assert_eq!(got.tickets[0].valid_until, NOW + std::time::Duration::from_secs(72 * 3600));
+
+    // with another key nothing opens
+    let mut keyring = Keyring::new();
+    keyring.insert(name.clone(), Entity::new(Key::from_base64("AQAA8VNlAAAAABAAAAECAwQFBgcICQoLDA0ODw==").unwrap()));
+    let mut other = Learnt::new(keyring);
+    let differs = Shut::KeyDiffers(name.clone());
+    assert_eq!(other.proof_matches(&name, challenge.server_challenge, &answer.authenticate), Err(differs.clone()));
+    assert_eq!(other.authenticate(&name, global_id, None, &reply), Err(differs));
+    let mut nobody = Learnt::new(Keyring::new());
+    assert_eq!(nobody.authenticate(&name, global_id, None, &reply), Err(Shut::NoKey(name)));
+    learnt
+}
+
+const NOW: msgr2::auth::Time = msgr2::auth::Time::from_secs(1_800_000_000);
+
+#[test]
+fn to_the_mon_in_crc_mode() {
+    mon("crc-mon-cephx.pcap", CRC, Revision::V2_1, ConnectionMode::CRC);
+}
+
+#[test]
+fn to_the_mon_in_secure_mode() {
+    mon("secure-mon.pcap", SECURE, Revision::V2_1, ConnectionMode::SECURE);
+}
+
+#[test]
+fn to_the_mon_in_revision_2_0() {
+    mon("v20-mon.pcap", V20, Revision::V2_0, ConnectionMode::CRC);
+}
+
+#[test]
+fn to_a_mon_of_reef() {
+    mon("reef-compression.pcap", REEF, Revision::V2_1, ConnectionMode::CRC);
+}
+
+#[test]
+fn to_an_osd_with_its_rotating_key() {
+    let handshake = handshake("osd-cephx.pcap");
+    let CephxRequestBody::Authorizer(first) = handshake.request() else { panic!("to a daemon") };
+    let CephxReplyMoreChallenge::Authorizer(challenge) = handshake.challenge() else { panic!("of a daemon") };
+    let CephxRequestMoreAnswer::Authorizer(second) = handshake.answer() else { panic!("to a daemon") };
+    let (_, mode, CephxDoneReply::Authorizer(reply)) = handshake.done() else { panic!("of a daemon") };
+
+    let mut learnt = Learnt::new(Keyring::new());
+    let (service, secret_id) = (EntityType::OSD, 2);
+    assert_eq!(learnt.shown(&first), Err(Shut::NoTicket { name: None, service, secret_id }));
+    learnt.add_service_keys(&ServiceKeys::parse(OSD).unwrap());
+    let shown = learnt.shown(&first).unwrap();
+    assert_eq!(shown.name, Some(admin()));
+    let keys = learnt.authorize(&second.authorizer, &reply).unwrap();
+    assert_eq!(keys.session_key, shown.session_key);
+    handshake.check_signatures(&keys, mode);
+
+    // the challenge and its answer, too
+    let key = &shown.session_key;
+    let number = challenge.sealed.take(key, |challenge| challenge.server_challenge).unwrap();
+    let proofs = [&first, &second.authorizer].map(|authorizer| authorizer.proof.take(key, |proof| proof).unwrap());
+    assert_eq!(proofs[0].nonce, proofs[1].nonce);
+    assert_eq!(proofs.each_ref().map(|proof| proof.have_challenge.unwrap().get()), [false, true]);
+    assert_eq!(proofs.map(|proof| proof.server_challenge_plus_one.unwrap()), [0, number.wrapping_add(1)]);
+}
+
+/// Lines as files have them, whole and broken.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("[client.admin]".to_owned()),
+        Just("[global]".to_owned()),
+        Just("[service.osd]".to_owned()),
+        Just("\tkey = AQBP9wJr0mSsFRAAwn3VmJRlmDGgSJ18TqxdtA==".to_owned()),
+        Just("key.1 = AQBP9wJr0mSsFRAAwn3VmJRlmDGgSJ18TqxdtA== # one".to_owned()),
+        Just("caps mon = \"allow \\\"*\\\"\" \\".to_owned()),
+        "[ -~\\\\\"'=#;\\[\\]_]{0,30}",
+        any::<String>(),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_file_is_too_bad(lines in prop::collection::vec(line(), 0..12), bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+        let text = lines.join("\n");
+        if let Ok(keyring) = Keyring::parse(&text) {
+            prop_assert_eq!(Keyring::parse(keyring.to_text().as_bytes()), Ok(keyring));
+        }
+        if let Ok(keys) = ServiceKeys::parse(&text) {
+            prop_assert_eq!(ServiceKeys::parse(keys.to_text().as_bytes()), Ok(keys));
+        }
+        let mut whole = text.into_bytes();
+        whole.extend(bytes);
+        if let Err(error) = Keyring::parse(&whole) {
+            prop_assert!((1..=1 + whole.iter().filter(|byte| **byte == b'\n').count()).contains(&error.line));
+        }
+    }
+
+    #[test]
+    fn no_ciphertext_is_too_bad(kind in 1..=2_u16, secret in prop::array::uniform32(any::<u8>()), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let key = Key::new(CryptoType(kind), Default::default(), secret.into()).unwrap();
+        prop_assert!(key.open(0x30, &bytes).is_err());
+        let sealed = key.seal(0x30, &bytes, &mut FixedRandom::new(&secret));
+        prop_assert_eq!(&**key.open(0x30, &sealed).unwrap(), &*bytes);
+    }
+}
