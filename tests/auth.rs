@@ -2,9 +2,14 @@
 //! signatures, also in secure mode.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "cli")]
+mod common;
+#[cfg(not(feature = "cli"))]
 #[allow(dead_code)]
 #[path = "common/packets.rs"]
 mod packets;
+#[cfg(feature = "cli")]
+use common::packets;
 
 use std::path::Path;
 
@@ -304,5 +309,110 @@ proptest! {
         prop_assert!(key.open(0x30, &bytes).is_err());
         let sealed = key.seal(0x30, &bytes, &mut FixedRandom::new(&secret));
         prop_assert_eq!(&**key.open(0x30, &sealed).unwrap(), &*bytes);
+    }
+}
+
+/// Whole recordings of clusters, if they are there: all of their connections open, and secure mode's keys are those that
+/// the daemons gave to OpenSSL.
+#[cfg(feature = "cli")]
+mod recordings {
+    use std::collections::{HashMap, HashSet};
+    use std::fs;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What a connection said so far.
+    #[derive(Default)]
+    struct Said {
+        request: Value,
+        challenge: Value,
+        answer: Value,
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(value: &Value, path: &str) -> Option<T> {
+        value.pointer(path).map(|value| serde_json::from_value(value.clone()).unwrap())
+    }
+
+    fn open_all(recording: &str) {
+        let Some(capture) = common::shared(&format!("{recording}.pcapng")) else { return };
+        let beside = |ending: &str| fs::read_to_string(capture.with_file_name(format!("{recording}.{ending}")));
+        let keyring = Keyring::parse(beside("keyring").unwrap() + &beside("auth").unwrap()).unwrap();
+        let mut learnt = Learnt::new(keyring);
+        for line in beside("service-keys.tsv").unwrap().lines() {
+            let [service, id, key] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+            let name: EntityName = format!("{service}.").parse().unwrap();
+            // the others must open by the tickets that were seen
+            if name.kind == EntityType::MGR {
+                learnt.add_service_key(name.kind, id.parse().unwrap(), Key::from_base64(key).unwrap());
+            }
+        }
+        let gcm: HashSet<String> =
+            beside("gcmkeys").unwrap_or_default().lines().map(|l| l.split(' ').nth(4).unwrap().to_owned()).collect();
+
+        let (mut connections, mut mons, mut resumed, mut secure) = (HashMap::<u64, Said>::new(), 0, 0, 0);
+        let mut services = 0;
+        let frames = common::run(common::msgr2().args(["decode", "--json", "--max-bytes", "0"]).arg(&capture));
+        for frame in frames.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+            let said = connections.entry(frame["stream"].as_u64().unwrap()).or_default();
+            let payload = &frame["fields"]["payload"]["cephx"];
+            match frame["name"].as_str().unwrap() {
+                "AUTH_REQUEST" => said.request = payload.clone(),
+                "AUTH_REPLY_MORE" => said.challenge = payload.clone(),
+                "AUTH_REQUEST_MORE" => said.answer = payload.clone(),
+                "AUTH_DONE" => {
+                    let global_id = frame["fields"]["global_id"].as_u64().unwrap();
+                    let keys = if let Some(reply) = read(payload, "/reply/mon") {
+                        let entity = read::<AuthEntityName<'_>>(&said.request, "/body/mon/entity").unwrap();
+                        let name = EntityName::try_from(&entity).unwrap();
+                        let challenge: CephxServerChallenge<'_> = read(&said.challenge, "/challenge/mon").unwrap();
+                        let answer: CephxAuthenticateRequest<'_> = read(&said.answer, "/answer/mon").unwrap();
+                        let answer = answer.authenticate;
+                        assert_eq!(learnt.proof_matches(&name, challenge.server_challenge, &answer), Ok(()));
+                        let heard = learnt.authenticate(&name, global_id, Some(&answer.old_ticket), &reply).unwrap();
+                        mons += 1;
+                        if !answer.old_ticket.ticket.bytes.is_empty() {
+                            resumed += 1;
+                            assert!(heard.old_session_key.is_some(), "{name} showed a ticket that was seen");
+                        }
+                        heard.keys
+                    } else if let Some(reply) = read(payload, "/reply/authorizer") {
+                        let answer: CephxAuthorizer<'_> = read(&said.answer, "/answer/authorizer/authorizer").unwrap();
+                        services += 1;
+                        learnt.authorize(&answer, &reply).unwrap()
+                    } else {
+                        continue;
+                    };
+                    if frame["fields"]["connection_mode"] == "secure" {
+                        secure += 1;
+                        let key = &keys.connection_secret.expose()[..16];
+                        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+                        assert!(gcm.contains(&key), "{recording}: {key}");
+                    } else {
+                        assert!(keys.connection_secret.is_empty());
+                    }
+                }
+                _ => {}
+            }
+        }
+        eprintln!("{recording}: {mons} to the mon ({resumed} resumed), {services} to services, {secure} secure");
+        assert!(mons > 0 && services > 0);
+        assert_eq!(secure > 0, !gcm.is_empty());
+    }
+
+    #[test]
+    fn all_of_their_connections_open() {
+        for recording in [
+            "nautilus-14.2.21-crc",
+            "nautilus-14.2.21-msgr20-crc",
+            "pacific-16.2.15-crc-fs",
+            "pacific-16.2.15-crc",
+            "pacific-16.2.15-mixed",
+            "pacific-16.2.15-secure",
+            "reef-18.2.7-crc",
+        ] {
+            open_all(recording);
+        }
     }
 }
