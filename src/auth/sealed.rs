@@ -1,4 +1,4 @@
-//! Sealed structures with their types: which usage number each has, and how it is read from what opens.
+//! Sealed structures with their types: how they are read from what opens.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,16 +16,13 @@ use crate::wire::{Blob, Composite, Encode, Error, Reader, Sealed};
 
 /// A structure that goes sealed.
 pub trait Held {
-    /// The number that goes into keys derived for it.
-    const USAGE: u32;
     /// The structure, read from bytes that live as long as `'p`.
     type From<'p>: Composite<'p, Context> + Encode;
 }
 
 macro_rules! held {
-    ($($usage:literal $structure:ident $(<$lifetime:lifetime>)?;)*) => {$(
+    ($($structure:ident $(<$lifetime:lifetime>)?;)*) => {$(
         impl$(<$lifetime>)? Held for $structure$(<$lifetime>)? {
-            const USAGE: u32 = $usage;
             type From<'p> = held!(@ 'p $structure $($lifetime)?);
         }
     )*};
@@ -34,13 +31,13 @@ macro_rules! held {
 }
 
 held! {
-    0x03 CephxConnectionSecret<'a>;
-    0x04 CephxServiceTicket<'a>;
-    0x05 CephxHeldTicket<'a>;
-    0x10 CephxAuthorize;
-    0x11 CephxAuthorizeChallenge;
-    0x12 CephxAuthorizeReply<'a>;
-    0x30 CephxServiceTicketInfo<'a>;
+    CephxConnectionSecret<'a>;
+    CephxServiceTicket<'a>;
+    CephxHeldTicket<'a>;
+    CephxAuthorize;
+    CephxAuthorizeChallenge;
+    CephxAuthorizeReply<'a>;
+    CephxServiceTicketInfo<'a>;
 }
 
 /// The plaintext of a sealed structure, wiped on drop.
@@ -75,10 +72,10 @@ impl<T> fmt::Debug for Opened<T> {
 #[error("can't be written: {0}")]
 pub struct SealError(#[from] pub Error);
 
-impl<T: Held> Sealed<'_, T> {
+impl<T: Held, const USAGE: u32> Sealed<'_, T, USAGE> {
     /// Opens it.
     pub fn open(&self, key: &Key) -> Result<Opened<T>, OpenError> {
-        Ok(Opened { plain: key.open(T::USAGE, &self.bytes)?, holds: PhantomData })
+        Ok(Opened { plain: key.open(USAGE, &self.bytes)?, holds: PhantomData })
     }
 
     /// Opens it, and takes out of the structure what is wanted of it while its plaintext lives.
@@ -89,9 +86,13 @@ impl<T: Held> Sealed<'_, T> {
     }
 
     /// Seals a structure.
-    pub fn seal(key: &Key, value: &T::From<'_>, random: &mut dyn Random) -> Result<Sealed<'static, T>, SealError> {
+    pub fn seal(
+        key: &Key,
+        value: &T::From<'_>,
+        random: &mut dyn Random,
+    ) -> Result<Sealed<'static, T, USAGE>, SealError> {
         let plain = Zeroizing::new(value.to_bytes()?);
-        Ok(Sealed::new(Blob::from(key.seal(T::USAGE, &plain, random))))
+        Ok(Sealed::new(Blob::from(key.seal(USAGE, &plain, random))))
     }
 }
 
