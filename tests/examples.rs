@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use msgr2::wire::{Composite, Encode, Error, Reader, Recorder, Segments, tree};
-use msgr2::{Context, frame, types, v2_0, v2_1};
+use msgr2::{Context, frame, proposal, types, v2_0, v2_1};
 use msgr2_spec::expr::parse_hex;
 use msgr2_spec::model::{Refused, Struct};
 use msgr2_spec::{DialectView, Spec};
@@ -109,7 +109,7 @@ macro_rules! check_frames {
 #[test]
 fn frames() {
     let spec = spec();
-    let checked = check_frames!(v2_1, &spec);
+    let checked = check_frames!(v2_1, &spec) + check_frames!(proposal, &spec);
     // a dialect that is not listed above would be checked by nobody; none changes what another says of a frame
     let own = |d: &DialectView| -> usize {
         let tags = d.own_tags.iter().map(|name| &d.tags[name]);
@@ -144,7 +144,11 @@ fn structures() {
         v2_0::Preamble,
         v2_0::Epilogue,
         v2_1::SegmentCrc,
-        v2_1::Epilogue
+        v2_1::Epilogue,
+        proposal::Banner,
+        proposal::FrameHeader,
+        proposal::RecordHeader,
+        proposal::RecordTag
     );
     // an example of a type that is not listed above would be checked by nobody
     let all = spec.types.values().chain(spec.dialects.values().flat_map(|d| d.types.values()));

@@ -5,6 +5,7 @@
 
 mod crc;
 mod head;
+pub mod proposal;
 mod read;
 mod write;
 
