@@ -37,6 +37,8 @@
 pub mod auth;
 pub mod crypto;
 pub mod frame;
+#[cfg(feature = "capture")]
+pub mod pcapng;
 pub mod tracker;
 pub mod wire;
 
