@@ -69,7 +69,8 @@ fn tell(unit: &Unit) -> (Direction, u8, Vec<FindingKind>) {
     let tag = match unit.kind {
         UnitKind::Banner => 0,
         UnitKind::Frame(head) => head.tag,
-        UnitKind::Encrypted => 254,
+        UnitKind::Plain(head) => head.tag.0,
+        UnitKind::Encrypted | UnitKind::Record => 254,
         UnitKind::Lost => 255,
     };
     (unit.direction, tag, unit.findings.iter().map(|f| f.kind).collect())

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use msgr2::tracker::{Shown, Unit, UnitKind, show};
-use msgr2::v2_1::Tag;
+use msgr2::tracker::{Relation, Shown, Unit, UnitKind, show};
+use msgr2::v2_1;
 use msgr2::wire::{Kind, Node, Recorded, Recorder, tree};
 use serde_json::{Map, Value, json};
 
@@ -46,21 +46,45 @@ impl<W: Write> Printer<W> {
         self.out.flush()
     }
 
+    /// A unit, and what is in it if it is a sealed record.
     pub(crate) fn unit(&mut self, place: &Place, unit: &Unit, bytes: &[u8]) -> io::Result<()> {
-        // of an encrypted connection the first bytes say all there is to say
-        if unit.kind == UnitKind::Encrypted && unit.findings.is_empty() {
+        // of bytes that can't be read the first say all there is to say
+        if matches!(unit.kind, UnitKind::Encrypted | UnitKind::Lost) && unit.findings.is_empty() {
             return Ok(());
         }
+        let record = unit.record();
+        let inner = unit.inner();
+        // of a record that was opened its frames say all, unless something is wrong with it
+        if inner.is_empty() || self.style.verbose || !unit.findings.is_empty() {
+            self.line(place, unit, bytes, record)?;
+        }
+        let Some(view) = (!inner.is_empty()).then(|| unit.open(bytes)).flatten() else { return Ok(()) };
+        let mut at = 0;
+        for unit in inner {
+            let end = view.len().min(at + unit.length as usize);
+            self.line(place, unit, &view[at..end], record)?;
+            at = end;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, place: &Place, unit: &Unit, bytes: &[u8], record: Option<u64>) -> io::Result<()> {
         self.recorder.clear();
         let shown = show(unit, bytes, &mut self.recorder);
         self.recorder.finish(bytes.len());
-        if self.style.json { self.json(place, unit, &shown, bytes) } else { self.text(place, unit, &shown, bytes) }
+        if self.style.json { self.json(place, unit, bytes, record) } else { self.text(place, unit, &shown, bytes) }
     }
 
     fn text(&mut self, place: &Place, unit: &Unit, shown: &Shown<'_>, bytes: &[u8]) -> io::Result<()> {
         let Place { packet, stream, src, dst } = place;
         let (dialect, mode) = (unit.dialect().unwrap_or("v2"), unit.mode.name());
         write!(self.out, "{packet} {stream} {src} > {dst} {dialect} {mode} {shown}")?;
+        if let Some(verdict) = unit.verdict {
+            write!(self.out, " {}", verdict.name())?;
+        }
+        for relation in &unit.relations {
+            write!(self.out, " ({} {})", relation.kind.name(), relation.packet)?;
+        }
         if unit.cut {
             write!(self.out, " [cut short: {} of {} bytes captured]", bytes.len(), unit.length)?;
         }
@@ -82,9 +106,9 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    fn json(&mut self, place: &Place, unit: &Unit, shown: &Shown<'_>, bytes: &[u8]) -> io::Result<()> {
+    fn json(&mut self, place: &Place, unit: &Unit, bytes: &[u8], record: Option<u64>) -> io::Result<()> {
         let all = tree::to_json_limited(&self.recorder, &[bytes], self.style.max_bytes);
-        let (name, fields) = split(unit, shown, &all);
+        let (name, fields) = split(unit, &all);
         let findings: Vec<Value> = unit
             .findings
             .iter()
@@ -111,6 +135,16 @@ impl<W: Write> Printer<W> {
             "fields": fields,
             "findings": findings,
         });
+        if let Some(record) = record {
+            line["record"] = record.into();
+        }
+        if let Some(verdict) = unit.verdict {
+            line["signature"] = verdict.name().into();
+        }
+        if !unit.relations.is_empty() {
+            let relation = |relation: &Relation| json!({"kind": relation.kind.name(), "packet": relation.packet});
+            line["relations"] = unit.relations.iter().map(relation).collect();
+        }
         if unit.cut {
             line["cut"] = json!({ "captured": bytes.len(), "length": unit.length });
         }
@@ -123,17 +157,18 @@ impl<W: Write> Printer<W> {
 }
 
 /// A unit's name, and the fields of its payload without the envelope around it.
-fn split(unit: &Unit, shown: &Shown<'_>, all: &Value) -> (String, Value) {
-    match (unit.kind, shown) {
-        (UnitKind::Banner, _) => ("BANNER".into(), all.get("banner").cloned().unwrap_or_default()),
-        (UnitKind::Frame(head), _) => {
-            let tag = Tag(head.tag);
-            let name = tag.to_string();
-            let payload = all.get(name.to_lowercase()).cloned();
-            (name, payload.unwrap_or_else(|| Value::Object(Map::new())))
-        }
-        (UnitKind::Encrypted, _) => ("ENCRYPTED".into(), Value::Object(Map::new())),
-        (UnitKind::Lost, _) => ("UNDECODED".into(), all.clone()),
+fn split(unit: &Unit, all: &Value) -> (String, Value) {
+    let payload = |name: String| {
+        let payload = all.get(name.to_lowercase()).cloned();
+        (name, payload.unwrap_or_else(|| Value::Object(Map::new())))
+    };
+    match unit.kind {
+        UnitKind::Banner => ("BANNER".into(), all.get("banner").cloned().unwrap_or_default()),
+        UnitKind::Frame(head) => payload(v2_1::Tag(head.tag).to_string()),
+        UnitKind::Plain(head) => payload(head.tag.to_string()),
+        UnitKind::Record => ("RECORD".into(), Value::Object(Map::new())),
+        UnitKind::Encrypted => ("ENCRYPTED".into(), Value::Object(Map::new())),
+        UnitKind::Lost => ("UNDECODED".into(), all.clone()),
     }
 }
 

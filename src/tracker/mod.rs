@@ -4,28 +4,34 @@
 //! ([`Step::Need`]), or what the unit is ([`Step::Unit`]). It does no I/O and keeps no bytes. [`Stream`] puts a
 //! buffer on top. A [`Unit`] is small and holds all that was learnt, so that [`show`] can tell its fields again at
 //! any time, in any order, without the tracker.
+//!
+//! Which dialect a connection speaks its first banner shows. [`Knowledge`], shared by all connections of a capture,
+//! opens what is encrypted.
 
+mod knowledge;
 mod order;
+mod proposal;
 mod search;
 mod show;
 mod stream;
 mod unit;
+mod v2;
 
+pub use knowledge::Knowledge;
 pub use show::{Shown, show};
 pub use stream::{Event, Stream};
-pub use unit::{Direction, Finding, Mode, Unit, UnitKind};
+pub use unit::{Direction, Finding, Mode, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
 
-use crate::frame::{self, Check, Head, HeadError, Late, PREAMBLE_LEN, Revision};
-use crate::types::{AuthMode, ConnectionMode, Msgr2Features};
-use crate::wire::Reader;
-use crate::{Context, FindingKind, types, v2_0, v2_1};
-use order::Order;
-pub use order::Role;
+pub use crate::wire::Role;
 
-/// The bytes that every msgr2 connection begins with, in both directions.
+use crate::frame::Check;
+
+/// The bytes that every connection of the shipped protocol begins with, in both directions.
 pub const BANNER_PREFIX: &[u8; 8] = b"ceph v2\n";
-/// The bytes of a banner up to and including its length.
-const BANNER_HEAD: usize = 10;
+/// The bytes that a banner of the proposal begins with; a digit follows.
+pub const PROPOSAL_PREFIX: &[u8; 5] = b"ceph ";
+/// The most bytes of a banner of the proposal.
+pub const PROPOSAL_BANNER_MAX: usize = 39;
 
 /// What the tracker says of the bytes at the head of a direction.
 #[derive(Debug)]
@@ -38,63 +44,74 @@ pub enum Step {
     Foreign,
 }
 
-/// What one direction is at.
+/// What the first bytes of a direction are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Before its banner.
-    Banner,
-    /// Frames in crc mode.
-    Frames,
-    /// Frames in secure mode.
-    Encrypted,
-    /// Somewhere between frames.
-    Search {
-        /// Whether the search began for want of a beginning, not because of damage.
-        resumed: bool,
-    },
+pub enum Begins {
+    /// A banner of v2.0 or v2.1, or the beginning of one.
+    V2,
+    /// A banner of the proposal, or the beginning of one.
+    Proposal,
+    /// Too few to tell, but they may be a banner.
+    Perhaps,
+    /// No banner.
+    Foreign,
 }
 
-#[derive(Clone, Debug)]
-struct Side {
-    phase: Phase,
-    features: Option<Msgr2Features>,
-    required: Msgr2Features,
+/// Looks at the first bytes of a direction: the sixth tells the dialects apart.
+pub fn begins(bytes: &[u8]) -> Begins {
+    let common = bytes.len().min(BANNER_PREFIX.len());
+    let same = bytes.iter().zip(BANNER_PREFIX).take_while(|(one, other)| one == other).count();
+    if same < PROPOSAL_PREFIX.len() {
+        return if same == bytes.len() { Begins::Perhaps } else { Begins::Foreign };
+    }
+    match bytes.get(PROPOSAL_PREFIX.len()) {
+        None => Begins::Perhaps,
+        Some(b'v') if same == common => Begins::V2,
+        Some(b'0'..=b'9' | b'a'..=b'f') => {
+            let line = &bytes[PROPOSAL_PREFIX.len()..bytes.len().min(PROPOSAL_BANNER_MAX)];
+            let end = line.iter().position(|byte| *byte == b'\n');
+            let text = &line[..end.unwrap_or(line.len())];
+            let good = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b' '));
+            let whole = end.is_some() || bytes.len() < PROPOSAL_BANNER_MAX;
+            if good && whole { Begins::Proposal } else { Begins::Foreign }
+        }
+        Some(_) => Begins::Foreign,
+    }
 }
 
 /// A connection, seen from outside.
 #[derive(Clone, Debug)]
 pub struct Tracker {
-    sides: [Side; 2],
-    revision: Option<Revision>,
-    context: Context,
-    order: Option<Order>,
-    encrypted_noted: bool,
+    client: Option<Direction>,
     check: Check,
+    packet: u32,
+    knowledge: Knowledge,
+    family: Family,
+}
+
+/// What is known of each dialect's connections.
+#[derive(Clone, Debug)]
+enum Family {
+    /// No banner has come yet. A direction of which bytes are missing is noted.
+    Unknown {
+        gaps: [bool; 2],
+    },
+    V2(Box<v2::Connection>),
+    Proposal(Box<proposal::Connection>),
 }
 
 impl Tracker {
     /// A connection from its beginning. `client` is the direction of the side that connected, if that is known;
     /// otherwise the frames will tell.
     pub fn new(client: Option<Direction>) -> Self {
-        let side = Side { phase: Phase::Banner, features: None, required: Msgr2Features(0) };
-        Tracker {
-            sides: [side.clone(), side],
-            revision: None,
-            context: Context::default(),
-            order: Some(Order::new(client)),
-            encrypted_noted: false,
-            check: Check::Crc,
-        }
+        let family = Family::Unknown { gaps: [false; 2] };
+        Tracker { client, check: Check::Crc, packet: 0, knowledge: Knowledge::default(), family }
     }
 
-    /// A connection whose beginning is not to be had: the first frame is searched for.
+    /// A connection of v2.0 or v2.1 whose beginning is not to be had: the first frame is searched for. What the
+    /// proposal sends can't be recognised in the middle.
     pub fn midway() -> Self {
-        let mut tracker = Tracker::new(None);
-        tracker.order = None;
-        for side in &mut tracker.sides {
-            side.phase = Phase::Search { resumed: true };
-        }
-        tracker
+        Tracker { family: Family::V2(Box::new(v2::Connection::midway())), ..Tracker::new(None) }
     }
 
     /// Whether CRCs of segments are checked; they are unless this says otherwise.
@@ -102,17 +119,27 @@ impl Tracker {
         self.check = check;
     }
 
-    /// Whether a frame may begin here: the test for a capture that lacks the beginning.
+    /// What is known beyond this connection; to be said before its first byte.
+    pub fn set_knowledge(&mut self, knowledge: Knowledge) {
+        self.knowledge = knowledge;
+    }
+
+    /// What comes next ends in this packet; relations name packets by such numbers.
+    pub fn at(&mut self, packet: u32) {
+        self.packet = packet;
+    }
+
+    /// Whether a frame of v2.0 or v2.1 may begin here: the test for a capture that lacks the beginning.
     pub fn recognises(bytes: &[u8]) -> bool {
         search::begins_here(bytes)
     }
 
     /// Bytes of this direction are missing in front of what comes next.
     pub fn gap(&mut self, direction: Direction) {
-        self.order = None;
-        let side = &mut self.sides[direction as usize];
-        if side.phase != Phase::Encrypted {
-            side.phase = Phase::Search { resumed: false };
+        match &mut self.family {
+            Family::Unknown { gaps } => gaps[direction as usize] = true,
+            Family::V2(v2) => v2.gap(direction),
+            Family::Proposal(proposal) => proposal.gap(direction),
         }
     }
 
@@ -122,241 +149,30 @@ impl Tracker {
         if bytes.is_empty() {
             return Step::Need(1);
         }
-        match self.sides[direction as usize].phase {
-            Phase::Banner => self.banner(direction, bytes, more),
-            Phase::Frames => self.frame(direction, bytes, more, false),
-            Phase::Encrypted => Step::Unit(self.encrypted(direction, bytes)),
-            Phase::Search { resumed } => self.search(direction, bytes, more, resumed),
-        }
-    }
-
-    fn unit(&self, kind: UnitKind, direction: Direction, length: usize) -> Unit {
-        Unit {
-            kind,
-            direction,
-            length: length as u32,
-            mode: if kind == UnitKind::Encrypted { Mode::Secure } else { Mode::Crc },
-            revision: self.revision,
-            sender: self.order.as_ref().and_then(|order| order.role(direction)),
-            context: self.context,
-            cut: false,
-            findings: Vec::new(),
-        }
-    }
-
-    fn banner(&mut self, direction: Direction, bytes: &[u8], more: bool) -> Step {
-        let common = bytes.len().min(BANNER_PREFIX.len());
-        if bytes[..common] != BANNER_PREFIX[..common] {
-            let other = &self.sides[direction.other() as usize];
-            if other.phase == Phase::Banner {
-                return Step::Foreign;
+        if let Family::Unknown { gaps } = self.family {
+            match begins(bytes) {
+                Begins::Perhaps if more => return Step::Need(PROPOSAL_PREFIX.len() + 1),
+                Begins::Proposal => match proposal::banner_len(bytes) {
+                    None if more => return Step::Need(bytes.len() + 1),
+                    Some(length) if proposal::malformed(&bytes[..length]).is_none() => {
+                        let connection = proposal::Connection::new(self.client, self.knowledge.clone());
+                        self.family = Family::Proposal(Box::new(connection));
+                    }
+                    _ => return Step::Foreign,
+                },
+                // the shipped protocol's own rules say what to do with less than a banner
+                _ => self.family = Family::V2(Box::new(v2::Connection::new(self.client))),
             }
-            // the other side spoke msgr2, so this one's banner is what is missing
-            self.gap(direction);
-            return self.search(direction, bytes, more, true);
-        }
-        let Some(length) = bytes.get(8..BANNER_HEAD) else {
-            return self.need(UnitKind::Banner, direction, bytes, BANNER_HEAD, more);
-        };
-        let length = BANNER_HEAD + usize::from(u16::from_le_bytes([length[0], length[1]]));
-        if bytes.len() < length {
-            return self.need(UnitKind::Banner, direction, bytes, length, more);
-        }
-        let mut unit = self.unit(UnitKind::Banner, direction, length);
-        let read = v2_0::decode_banner(&mut Reader::new(&bytes[..length]), &self.context, &mut ());
-        let side = &mut self.sides[direction as usize];
-        side.phase = Phase::Frames;
-        match read {
-            Ok(v2_0::Banner { features: Some(features) }) => {
-                side.features = Some(features.supported);
-                side.required = features.required;
-                self.both_banners(&mut unit);
-            }
-            Ok(_) => unit.report(FindingKind::MalformedBanner, 8, 2, "no features at all".into()),
-            Err(error) => unit.report(FindingKind::MalformedBanner, error.offset, 1, error.to_string()),
-        }
-        if let Some(order) = &mut self.order {
-            order.banner(direction);
-        }
-        unit.sender = self.order.as_ref().and_then(|order| order.role(direction));
-        Step::Unit(unit)
-    }
-
-    /// What follows from a banner: revision, and whether the two sides can speak at all.
-    fn both_banners(&mut self, unit: &mut Unit) {
-        let [one, other] = &self.sides;
-        let (Some(a), Some(b)) = (one.features, other.features) else { return };
-        self.revision = Some(Revision::negotiated(a, b));
-        let missing = (one.required & !b) | (other.required & !a);
-        if missing.0 != 0 {
-            unit.report(FindingKind::MissingFeatures, 0, unit.length as usize, missing.to_string());
-        }
-        if let Some(order) = &mut self.order {
-            order.set_compression((a & b).contains(Msgr2Features::COMPRESSION));
-        }
-    }
-
-    /// A unit that needs more bytes than there are.
-    fn need(&mut self, kind: UnitKind, direction: Direction, bytes: &[u8], length: usize, more: bool) -> Step {
-        if more {
-            return Step::Need(length);
-        }
-        let mut unit = self.unit(kind, direction, bytes.len());
-        unit.cut = true;
-        match kind {
-            UnitKind::Banner => self.sides[direction as usize].phase = Phase::Frames,
-            // without its preamble nobody knows where the frame ends
-            _ => self.gap(direction),
-        }
-        Step::Unit(unit)
-    }
-
-    fn frame(&mut self, direction: Direction, bytes: &[u8], more: bool, resumed: bool) -> Step {
-        let Some(preamble) = bytes.first_chunk::<PREAMBLE_LEN>() else {
-            return self.need(UnitKind::Lost, direction, bytes, PREAMBLE_LEN, more);
-        };
-        // with one banner alone, and without any, the frame itself decides
-        let guess = self.revision.unwrap_or_else(|| match self.sides[direction as usize].features {
-            Some(features) => Revision::negotiated(features, features),
-            None => Revision::V2_1,
-        });
-        let head = match Head::parse(preamble, guess) {
-            Ok(head) => head,
-            Err(error) => return self.damaged(direction, bytes, more, error),
-        };
-        let revision = match self.revision {
-            Some(revision) => revision,
-            None => match search::revision(&head, bytes, guess, more) {
-                Ok(revision) => revision,
-                Err(needed) => return Step::Need(needed),
-            },
-        };
-        let length = head.frame_len(revision);
-        if bytes.len() < length && more {
-            return Step::Need(length);
-        }
-        self.revision = Some(revision);
-        let mut unit = self.unit(UnitKind::Frame(head), direction, length);
-        unit.cut = bytes.len() < length;
-        if resumed {
-            unit.report(FindingKind::Resumed, 0, PREAMBLE_LEN, String::new());
-        }
-        self.take(&mut unit, &head, revision, &bytes[..length.min(bytes.len())]);
-        Step::Unit(unit)
-    }
-
-    /// A whole frame: its checks, and what follows from it.
-    fn take(&mut self, unit: &mut Unit, head: &Head, revision: Revision, bytes: &[u8]) {
-        let opened = frame::open(head, revision, bytes, self.check);
-        let epilogue = opened.epilogue;
-        match opened.late {
-            Late::Complete => {}
-            Late::Aborted => unit.report(FindingKind::Aborted, epilogue, 1, String::new()),
-            Late::Bad(status) => {
-                unit.report(FindingKind::BadEpilogue, epilogue, 1, format!("late status {status:#04x}"))
-            }
-        }
-        if let Some(bad) = opened.bad_crc {
-            let detail = format!("segment {}: {:#010x}, its bytes give {:#010x}", bad.segment, bad.found, bad.computed);
-            unit.report(FindingKind::BadSegmentCrc, bad.at, 4, detail);
-        }
-        self.follow_order(unit, head.tag, opened.late == Late::Aborted);
-        if head.compressed() || opened.bad_crc.is_some() || opened.late != Late::Complete {
-            return; // nothing in it can be trusted
-        }
-        let tag = v2_1::Tag(head.tag);
-        match v2_1::Frame::decode(tag, &opened.segments, &self.context, &mut ()) {
-            Ok(frame) => self.learn(unit, &frame),
-            Err(_) if unit.cut => {}
-            Err(error) => unit.report(FindingKind::MalformedPayload, error.offset, 1, error.to_string()),
-        }
-    }
-
-    fn follow_order(&mut self, unit: &mut Unit, tag: u8, aborted: bool) {
-        let Some(order) = &mut self.order else { return };
-        if v2_1::Tag(tag).name().is_none() {
-            unit.report(FindingKind::UnknownTag, 0, 1, format!("tag {tag}"));
-            return;
-        }
-        // of a frame that its receiver drops nothing follows, but its sender has gone on
-        if let Err(why) = order.frame(unit.direction, tag)
-            && !aborted
-        {
-            unit.report(FindingKind::IllegalOrder, 0, 1, why);
-        }
-        unit.sender = order.role(unit.direction);
-    }
-
-    fn learn(&mut self, unit: &mut Unit, frame: &v2_1::Frame<'_>) {
-        match frame {
-            v2_1::Frame::AuthRequest(request) => {
-                self.context.auth_method = Some(request.method);
-                self.context.auth_mode = asked_for(request);
-                unit.context = self.context;
-            }
-            v2_1::Frame::AuthDone(done) if done.connection_mode == ConnectionMode::SECURE => {
-                // what the client sent before it had read this was captured before it
-                for side in &mut self.sides {
-                    side.phase = Phase::Encrypted;
+            for direction in [Direction::Forward, Direction::Backward] {
+                if gaps[direction as usize] {
+                    self.gap(direction);
                 }
-                self.order = None;
             }
-            _ => {}
         }
-    }
-
-    fn encrypted(&mut self, direction: Direction, bytes: &[u8]) -> Unit {
-        let mut unit = self.unit(UnitKind::Encrypted, direction, bytes.len());
-        if !self.encrypted_noted {
-            self.encrypted_noted = true;
-            unit.report(FindingKind::Encrypted, 0, bytes.len(), String::new());
+        match &mut self.family {
+            Family::Unknown { .. } => Step::Foreign,
+            Family::V2(v2) => v2.next(direction, bytes, more, self.check),
+            Family::Proposal(proposal) => proposal.next(direction, bytes, more, self.packet),
         }
-        unit
-    }
-
-    /// A preamble that is none: what it says isn't believed, and the next one is searched for.
-    fn damaged(&mut self, direction: Direction, bytes: &[u8], more: bool, error: HeadError) -> Step {
-        let kind = match error {
-            HeadError::BadCrc { .. } => FindingKind::BadPreambleCrc,
-            HeadError::TooLarge { .. } => FindingKind::FrameTooLarge,
-            _ => FindingKind::BadPreamble,
-        };
-        self.gap(direction);
-        let next = search::next_preamble(&bytes[1..], more).map_or_else(|kept| bytes.len() - kept, |at| at + 1);
-        let mut unit = self.unit(UnitKind::Lost, direction, next);
-        unit.report(kind, 0, PREAMBLE_LEN, error.to_string());
-        Step::Unit(unit)
-    }
-
-    fn search(&mut self, direction: Direction, bytes: &[u8], more: bool, resumed: bool) -> Step {
-        match search::next_preamble(bytes, more) {
-            Ok(0) => {
-                let step = self.frame(direction, bytes, more, resumed);
-                if let Step::Unit(_) = &step
-                    && let Phase::Search { .. } = self.sides[direction as usize].phase
-                {
-                    self.sides[direction as usize].phase = Phase::Frames;
-                }
-                step
-            }
-            Ok(at) => Step::Unit(self.lost(direction, at)),
-            Err(kept) if kept == bytes.len() => Step::Need(PREAMBLE_LEN),
-            Err(kept) => Step::Unit(self.lost(direction, bytes.len() - kept)),
-        }
-    }
-
-    fn lost(&mut self, direction: Direction, length: usize) -> Unit {
-        let mut unit = self.unit(UnitKind::Lost, direction, length);
-        unit.report(FindingKind::Lost, 0, length, format!("{length} bytes"));
-        unit
-    }
-}
-
-/// What a request asks for: the first byte of every method's payload.
-fn asked_for(request: &v2_1::AuthRequest<'_>) -> Option<AuthMode> {
-    match request.payload.as_ref()? {
-        v2_0::AuthRequestPayload::None(none) => Some(none.auth_mode),
-        v2_0::AuthRequestPayload::Cephx(types::CephxRequest { auth_mode, .. }) => Some(*auth_mode),
-        v2_0::AuthRequestPayload::Other(_) => None,
     }
 }

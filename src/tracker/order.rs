@@ -4,37 +4,76 @@
 //! capture it may have read any part. So each side is a set of possibilities, each a state of the spec's table and
 //! how much of the other side's frames brought it there. A frame is illegal if no possibility allows it. Which side
 //! is the client is another unknown: both answers are tried until one is ruled out.
+//!
+//! Of the guards in the tables some are known to hold or to fail, from banners and from the frames themselves; that
+//! is what [`Facts`] say. Moves that facts exclude are not taken.
 
 use std::collections::VecDeque;
 
 use super::unit::Direction;
-use crate::wire::State;
-use crate::{Action, Guard, v2_1};
+use crate::wire::{Move, Role, State};
+use crate::{Action, Guard, proposal, v2_1};
 
-/// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// The side that connected.
-    Client,
-    /// The side that accepted.
-    Server,
+/// The states of both roles.
+pub(super) struct Tables {
+    client: &'static [State<Guard, Action>],
+    server: &'static [State<Guard, Action>],
+    name: fn(u8) -> String,
 }
 
-impl Role {
-    /// The name, as filters use it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Client => "client",
-            Role::Server => "server",
+/// Those of v2.0 and v2.1.
+pub(super) static V2: Tables =
+    Tables { client: v2_1::CLIENT_STATES, server: v2_1::SERVER_STATES, name: |tag| v2_1::Tag(tag).to_string() };
+
+/// Those of the proposal.
+pub(super) static PROPOSAL: Tables = Tables {
+    client: proposal::CLIENT_STATES,
+    server: proposal::SERVER_STATES,
+    name: |tag| proposal::Tag(tag).to_string(),
+};
+
+impl Tables {
+    fn states(&self, role: Role) -> &'static [State<Guard, Action>] {
+        match role {
+            Role::Client => self.client,
+            Role::Server => self.server,
         }
+    }
+}
+
+/// Which guards certainly hold, and which certainly fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    hold: u64,
+    fail: u64,
+}
+
+impl Facts {
+    /// The same, and that this guard holds or fails.
+    pub(super) fn with(mut self, guard: Guard, holds: bool) -> Self {
+        if holds {
+            self.hold |= bit(guard);
+        } else {
+            self.fail |= bit(guard);
+        }
+        self
     }
 
-    fn states(self) -> &'static [State<Guard, Action>] {
-        match self {
-            Role::Client => v2_1::CLIENT_STATES,
-            Role::Server => v2_1::SERVER_STATES,
-        }
+    fn and(self, other: Facts) -> Self {
+        Facts { hold: self.hold | other.hold, fail: self.fail | other.fail }
     }
+
+    /// Whether a move can be the one that is taken: the first whose guard holds.
+    fn allow(self, moves: &[Move<Guard, Action>], index: usize) -> bool {
+        let holds = |way: &Move<Guard, Action>| way.guard.is_none_or(|guard| self.hold & bit(guard) != 0);
+        let fails = moves[index].guard.is_some_and(|guard| self.fail & bit(guard) != 0);
+        !fails && !moves[..index].iter().any(holds)
+    }
+}
+
+fn bit(guard: Guard) -> u64 {
+    // there are fewer guards than bits; one more would merely be unknown
+    1u64.checked_shl(guard as u32).unwrap_or(0)
 }
 
 /// The number that stands for the banner where tags stand.
@@ -58,9 +97,13 @@ struct Possibility {
 #[derive(Clone, Debug)]
 struct End {
     role: Role,
+    states: &'static [State<Guard, Action>],
+    name: fn(u8) -> String,
     possible: Vec<Possibility>,
-    /// What the other side sent and not every possibility has read.
-    waiting: VecDeque<u8>,
+    /// What the other side sent and not every possibility has read, with what is known of each frame.
+    waiting: VecDeque<(u8, Facts)>,
+    /// What is known besides.
+    known: Facts,
 }
 
 /// Both ends, with one answer to which of them is the client.
@@ -73,20 +116,19 @@ struct Hypothesis {
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     hypotheses: Vec<Hypothesis>,
-    compression: Option<bool>,
 }
 
 impl Order {
-    pub(super) fn new(client: Option<Direction>) -> Self {
+    pub(super) fn new(tables: &Tables, client: Option<Direction>) -> Self {
         let hypotheses = [Direction::Forward, Direction::Backward]
             .into_iter()
             .filter(|direction| client.is_none_or(|known| known == *direction))
             .map(|direction| Hypothesis {
                 ends: [Direction::Forward, Direction::Backward]
-                    .map(|end| End::new(if end == direction { Role::Client } else { Role::Server })),
+                    .map(|end| End::new(tables, if end == direction { Role::Client } else { Role::Server })),
             })
             .collect();
-        Order { hypotheses, compression: None }
+        Order { hypotheses }
     }
 
     /// The role of the side that sends in this direction, once it is certain.
@@ -97,46 +139,59 @@ impl Order {
         }
     }
 
-    pub(super) fn set_compression(&mut self, both: bool) {
-        self.compression = Some(both);
+    /// What is known from here on of the side that sends in this direction.
+    pub(super) fn set_facts(&mut self, direction: Direction, facts: Facts) {
+        for hypothesis in &mut self.hypotheses {
+            let end = &mut hypothesis.ends[direction as usize];
+            end.known = end.known.and(facts);
+        }
     }
 
     /// A banner was sent; that is always the first thing, and needs no state.
     pub(super) fn banner(&mut self, direction: Direction) {
         for hypothesis in &mut self.hypotheses {
-            hypothesis.ends[direction.other() as usize].arrives(BANNER);
+            hypothesis.ends[direction.other() as usize].arrives(BANNER, Facts::default());
         }
     }
 
-    /// A frame was sent. An error says why it must not have been.
-    pub(super) fn frame(&mut self, direction: Direction, tag: u8) -> Result<(), String> {
-        let compression = self.compression;
+    /// A frame was sent, of which this is known. An error says why it must not have been.
+    pub(super) fn frame(&mut self, direction: Direction, tag: u8, facts: Facts) -> Result<(), String> {
         let legal: Vec<bool> =
-            self.hypotheses.iter_mut().map(|h| h.ends[direction as usize].sends(tag, compression)).collect();
+            self.hypotheses.iter_mut().map(|h| h.ends[direction as usize].sends(tag, facts)).collect();
         if legal.contains(&true) {
             let mut keep = legal.iter();
             self.hypotheses.retain(|_| keep.next().copied().unwrap_or(true));
             for hypothesis in &mut self.hypotheses {
-                hypothesis.ends[direction.other() as usize].arrives(tag);
+                hypothesis.ends[direction.other() as usize].arrives(tag, facts);
             }
             return Ok(());
         }
         let why = self.hypotheses.iter().map(|h| h.ends[direction as usize].why_not(tag)).collect::<Vec<_>>();
         for hypothesis in &mut self.hypotheses {
             hypothesis.ends[direction as usize].recover(tag);
-            hypothesis.ends[direction.other() as usize].recover_receiver(tag);
+            hypothesis.ends[direction.other() as usize].recover_receiver(tag, facts);
         }
         Err(why.join("; or "))
     }
 }
 
 impl End {
-    fn new(role: Role) -> Self {
-        End { role, possible: vec![Possibility { state: 0, owed: &[], read: 0 }], waiting: VecDeque::new() }
+    fn new(tables: &Tables, role: Role) -> Self {
+        End {
+            role,
+            states: tables.states(role),
+            name: tables.name,
+            possible: vec![Possibility { state: 0, owed: &[], read: 0 }],
+            waiting: VecDeque::new(),
+            known: Facts::default(),
+        }
     }
 
-    fn arrives(&mut self, tag: u8) {
-        self.waiting.push_back(tag);
+    fn arrives(&mut self, tag: u8, facts: Facts) {
+        if self.repeats(tag, facts) {
+            return;
+        }
+        self.waiting.push_back((tag, facts));
         self.settle();
         if self.waiting.len() > MOST_UNREAD {
             self.waiting.pop_front();
@@ -146,13 +201,27 @@ impl End {
         }
     }
 
+    /// Whether the frame says nothing new: it waits already, and behind it wait only frames of its kind, which lead
+    /// to a state that they don't leave.
+    fn repeats(&self, tag: u8, facts: Facts) -> bool {
+        let mut tail = self.waiting.iter().rev().take_while(|(waiting, _)| self.steady(*waiting));
+        self.steady(tag) && tail.any(|waiting| *waiting == (tag, facts))
+    }
+
+    /// Whether reading this frame twice is like reading it once, in every state, and demands nothing.
+    fn steady(&self, tag: u8) -> bool {
+        self.states.iter().flat_map(|state| state.moves(tag)).all(|way| {
+            let next = self.states[usize::from(way.to)].moves(tag);
+            way.sends.is_empty() && matches!(next, [only] if only.to == way.to && only.sends.is_empty())
+        })
+    }
+
     /// Reads ahead where that changes nothing, and forgets what all possibilities have read.
     fn settle(&mut self) {
-        let states = self.role.states();
         for possibility in &mut self.possible {
-            while let Some(&tag) = self.waiting.get(possibility.read)
+            while let Some(&(tag, _)) = self.waiting.get(possibility.read)
                 && possibility.owed.is_empty()
-                && let [only] = states[usize::from(possibility.state)].moves(tag)
+                && let [only] = self.states[usize::from(possibility.state)].moves(tag)
                 && only.to == possibility.state
                 && only.sends.is_empty()
             {
@@ -165,11 +234,10 @@ impl End {
     }
 
     /// Whether any possibility allows it to send this; those that don't are dropped.
-    fn sends(&mut self, tag: u8, compression: Option<bool>) -> bool {
+    fn sends(&mut self, tag: u8, sent: Facts) -> bool {
         let mut next = Vec::new();
         let mut todo = self.possible.clone();
         let mut seen = todo.clone();
-        let states = self.role.states();
         while let Some(now) = todo.pop() {
             if let Some((first, owed)) = now.owed.split_first() {
                 if *first == tag {
@@ -177,13 +245,22 @@ impl End {
                 }
                 continue;
             }
-            let state = &states[usize::from(now.state)];
+            let state = &self.states[usize::from(now.state)];
             if state.sends.contains(&tag) {
                 keep(&mut next, now);
             }
-            let Some(&received) = self.waiting.get(now.read) else { continue };
-            for way in state.moves(received) {
-                if excluded(way.guard, compression) {
+            let acting = state.acting(tag);
+            for (index, way) in acting.iter().enumerate() {
+                if self.known.and(sent).allow(acting, index) {
+                    keep(&mut next, Possibility { state: way.to, owed: way.sends, read: now.read });
+                }
+            }
+            let Some(&(received, facts)) = self.waiting.get(now.read) else { continue };
+            let (facts, moves) = (self.known.and(facts), state.moves(received));
+            for (index, way) in moves.iter().enumerate() {
+                // what is known of the frame decides only over moves that send it
+                let facts = if way.sends.first() == Some(&tag) { facts.and(sent) } else { facts };
+                if !facts.allow(moves, index) {
                     continue;
                 }
                 let after = Possibility { state: way.to, owed: way.sends, read: now.read + 1 };
@@ -206,11 +283,14 @@ impl End {
     fn recover(&mut self, tag: u8) {
         let read = self.waiting.len();
         let mut next = Vec::new();
-        for (index, state) in self.role.states().iter().enumerate() {
+        for (index, state) in self.states.iter().enumerate() {
             if state.sends.contains(&tag) {
                 keep(&mut next, Possibility { state: index as u8, owed: &[], read });
             }
-            for way in state.on.iter().flat_map(|on| on.moves) {
+            for way in state.acting(tag) {
+                keep(&mut next, Possibility { state: way.to, owed: way.sends, read });
+            }
+            for way in state.on.iter().chain(state.acts).flat_map(|on| on.moves) {
                 if let Some(at) = way.sends.iter().position(|&sent| sent == tag) {
                     keep(&mut next, Possibility { state: way.to, owed: &way.sends[at + 1..], read });
                 }
@@ -226,10 +306,10 @@ impl End {
 
     /// After an illegal frame of the other side: where this one was if it expected that frame, or where it is if
     /// it passes the frame over.
-    fn recover_receiver(&mut self, tag: u8) {
+    fn recover_receiver(&mut self, tag: u8, facts: Facts) {
         self.waiting.clear();
-        self.waiting.push_back(tag);
-        let expecting = self.role.states().iter().enumerate().filter(|(_, state)| !state.moves(tag).is_empty());
+        self.waiting.push_back((tag, facts));
+        let expecting = self.states.iter().enumerate().filter(|(_, state)| !state.moves(tag).is_empty());
         let mut next: Vec<_> =
             expecting.map(|(index, _)| Possibility { state: index as u8, owed: &[], read: 0 }).collect();
         for possibility in &self.possible {
@@ -241,28 +321,15 @@ impl End {
     }
 
     fn why_not(&self, tag: u8) -> String {
-        let states = self.role.states();
-        let mut names: Vec<&str> = self.possible.iter().map(|p| states[usize::from(p.state)].name).collect();
+        let mut names: Vec<&str> = self.possible.iter().map(|p| self.states[usize::from(p.state)].name).collect();
         names.dedup();
-        let tag = v2_1::Tag(tag);
-        format!("{tag} from a {} in {}", self.role.name(), names.join(" or "))
+        format!("{} from a {} in {}", (self.name)(tag), self.role.name(), names.join(" or "))
     }
 }
 
 fn keep(list: &mut Vec<Possibility>, possibility: Possibility) {
     if !list.contains(&possibility) {
         list.push(possibility);
-    }
-}
-
-/// Whether a guard is known not to hold.
-fn excluded(guard: Option<Guard>, compression: Option<bool>) -> bool {
-    match guard {
-        Some(Guard::Compression) => compression == Some(false),
-        Some(Guard::NoCompression | Guard::NoCompressionAndNew | Guard::NoCompressionAndOld) => {
-            compression == Some(true)
-        }
-        _ => false,
     }
 }
 
@@ -275,14 +342,19 @@ mod tests {
     const S: Direction = Direction::Backward;
 
     fn play(order: &mut Order, frames: &[(Direction, Tag)]) -> Vec<bool> {
-        frames.iter().map(|(direction, tag)| order.frame(*direction, tag.0).is_ok()).collect()
+        frames.iter().map(|(direction, tag)| order.frame(*direction, tag.0, Facts::default()).is_ok()).collect()
     }
 
     fn begun() -> Order {
-        let mut order = Order::new(None);
-        order.banner(C);
-        order.banner(S);
-        order.set_compression(false);
+        begun_with(false)
+    }
+
+    fn begun_with(compression: bool) -> Order {
+        let mut order = Order::new(&V2, None);
+        for direction in [C, S] {
+            order.banner(direction);
+            order.set_facts(direction, super::super::v2::compression(compression));
+        }
         order
     }
 
@@ -331,11 +403,9 @@ mod tests {
         frames.insert(9, (S, Tag::COMPRESSION_DONE));
         let legal = play(&mut begun(), &frames);
         assert!(!legal[8]);
-        let mut order = begun();
-        order.set_compression(true);
+        let mut order = begun_with(true);
         assert!(!play(&mut order, &frames).contains(&false));
-        let mut order = begun();
-        order.set_compression(true);
+        let mut order = begun_with(true);
         assert!(play(&mut order, HANDSHAKE).contains(&false), "the exchange is a must then");
     }
 
@@ -344,10 +414,10 @@ mod tests {
         let mut order = begun();
         play(&mut order, HANDSHAKE);
         for _ in 0..10_000 {
-            assert!(order.frame(S, Tag::MESSAGE.0).is_ok());
+            assert!(order.frame(S, Tag::MESSAGE.0, Facts::default()).is_ok());
         }
         for _ in 0..1_000 {
-            assert!(order.frame(S, Tag::HELLO.0).is_err());
+            assert!(order.frame(S, Tag::HELLO.0, Facts::default()).is_err());
         }
         for end in &order.hypotheses[0].ends {
             assert!(end.waiting.len() <= MOST_UNREAD && end.possible.len() <= MOST_POSSIBILITIES);

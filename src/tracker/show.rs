@@ -1,21 +1,35 @@
 //! The fields of a unit, told to a trace.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::unit::{Unit, UnitKind};
-use crate::frame::{self, Check};
-use crate::wire::{Error, Reader, Trace, Value};
-use crate::{field, v2_0, v2_1};
+use crate::frame::{self, Check, Dialect};
+use crate::wire::{Composite, Error, Reader, Segments, Trace, Value};
+use crate::{Context, field, proposal, v2_0, v2_1};
 
 /// What a unit turned out to be.
 #[derive(Debug)]
 pub enum Shown<'a> {
-    /// A banner.
+    /// A banner of v2.0 or v2.1.
     Banner(Option<v2_0::BannerFeatures<'a>>),
-    /// A frame.
+    /// A frame of v2.0 or v2.1.
     Frame(v2_1::Frame<'a>),
-    /// A frame whose payload can't be read.
+    /// A frame of v2.0 or v2.1 whose payload can't be read.
     Opaque(v2_1::Tag),
+    /// A banner of the proposal.
+    ProposalBanner(Option<proposal::Banner>),
+    /// A frame of the proposal.
+    Plain(proposal::Frame<'a>),
+    /// A frame of the proposal whose payload can't be read.
+    OpaquePlain(proposal::Tag),
+    /// A sealed record of the proposal.
+    Record {
+        /// Its number in its direction, from 0.
+        number: u64,
+        /// Whether it could be opened.
+        opened: bool,
+    },
     /// Bytes in secure mode.
     Encrypted,
     /// Bytes outside any frame.
@@ -27,12 +41,16 @@ pub enum Shown<'a> {
 pub fn show<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> {
     let bytes = &bytes[..bytes.len().min(unit.length as usize)];
     match unit.kind {
+        UnitKind::Banner if unit.dialect == Some(Dialect::Proposal) => {
+            let read = proposal::decode_banner(&mut Reader::new(bytes), &unit.context, trace);
+            Shown::ProposalBanner(read.ok())
+        }
         UnitKind::Banner => {
             let read = v2_0::decode_banner(&mut Reader::new(bytes), &unit.context, trace);
             Shown::Banner(read.ok().and_then(|banner| banner.features))
         }
         UnitKind::Frame(head) => {
-            let revision = unit.revision.unwrap_or(frame::Revision::V2_1);
+            let revision = unit.dialect.and_then(Dialect::revision).unwrap_or(frame::Revision::V2_1);
             let opened = frame::open(&head, revision, bytes, Check::Nothing);
             let tag = v2_1::Tag(head.tag);
             let mut shown = Shown::Opaque(tag);
@@ -46,6 +64,14 @@ pub fn show<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<
             });
             shown
         }
+        UnitKind::Plain(head) => {
+            let payload = plain(head.tag, bytes, &unit.context, trace);
+            payload.map_or(Shown::OpaquePlain(head.tag), Shown::Plain)
+        }
+        UnitKind::Record => {
+            record(bytes, unit.length as usize, &unit.context, trace);
+            Shown::Record { number: unit.record().unwrap_or_default(), opened: !unit.inner().is_empty() }
+        }
         UnitKind::Encrypted => {
             trace.value(field::COMMON_ENCRYPTED, 0..bytes.len(), Value::Bytes(bytes));
             Shown::Encrypted
@@ -57,7 +83,51 @@ pub fn show<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<
     }
 }
 
-/// The payload; fields that an error left open are closed where it happened.
+/// A frame of the proposal, with what stands in front of its payload.
+fn plain<'a, T: Trace>(
+    tag: proposal::Tag,
+    bytes: &'a [u8],
+    context: &Context,
+    trace: &mut T,
+) -> Result<proposal::Frame<'a>, Error> {
+    let start = frame::proposal::HEADER_LEN.min(bytes.len());
+    let end = bytes.len();
+    block::<proposal::FrameHeader, T>(bytes, 0..start, context, trace);
+    let segments = Segments::new([(start, &bytes[start..]), (end, &[]), (end, &[]), (end, &[])]);
+    let depth = trace.depth();
+    let result = proposal::Frame::decode(tag, &segments, context, trace);
+    if let Err(error) = &result {
+        close(trace, depth, error);
+    }
+    result
+}
+
+/// What stands around the ciphertext of a record, and the ciphertext.
+fn record<T: Trace>(bytes: &[u8], length: usize, context: &Context, trace: &mut T) {
+    let head = <proposal::RecordHeader as Composite<'_, Context>>::MIN_SIZE.min(bytes.len());
+    let tag = length.saturating_sub(<proposal::RecordTag as Composite<'_, Context>>::MIN_SIZE);
+    let tag = tag.clamp(head, bytes.len().max(head));
+    block::<proposal::RecordHeader, T>(bytes, 0..head, context, trace);
+    trace.value(field::COMMON_ENCRYPTED, head..tag, Value::Bytes(&bytes[head..tag]));
+    block::<proposal::RecordTag, T>(bytes, tag..bytes.len(), context, trace);
+}
+
+/// One of the blocks that the envelope names; cut short it is told as far as it goes.
+fn block<'a, S: Composite<'a, Context>, T: Trace>(bytes: &'a [u8], at: Range<usize>, context: &Context, trace: &mut T) {
+    let depth = trace.depth();
+    if let Err(error) = S::decode(&mut Reader::at(&bytes[at.clone()], at.start), context, trace) {
+        close(trace, depth, &error);
+    }
+}
+
+/// Fields that an error left open are closed where it happened.
+fn close<T: Trace>(trace: &mut T, depth: usize, error: &Error) {
+    while trace.depth() > depth {
+        trace.close(error.offset, None);
+    }
+}
+
+/// The payload.
 fn payload<'a, T: Trace>(
     tag: v2_1::Tag,
     segments: &crate::wire::Segments<'a>,
@@ -67,9 +137,7 @@ fn payload<'a, T: Trace>(
     let depth = trace.depth();
     let result = v2_1::Frame::decode(tag, segments, context, trace);
     if let Err(error) = &result {
-        while trace.depth() > depth {
-            trace.close(error.offset, None);
-        }
+        close(trace, depth, error);
     }
     result
 }
@@ -85,6 +153,17 @@ impl fmt::Display for Shown<'_> {
                 None => write!(f, "{}", frame.tag()),
             },
             Shown::Opaque(tag) => write!(f, "{tag}"),
+            Shown::ProposalBanner(Some(banner)) => {
+                write!(f, "Banner supported {}, required {}", banner.supported, banner.required)
+            }
+            Shown::ProposalBanner(None) => f.write_str("Banner"),
+            Shown::Plain(frame) => match frame.info() {
+                Some(info) => write!(f, "{} {info}", frame.tag()),
+                None => write!(f, "{}", frame.tag()),
+            },
+            Shown::OpaquePlain(tag) => write!(f, "{tag}"),
+            Shown::Record { number, opened: true } => write!(f, "Record {number}"),
+            Shown::Record { number, opened: false } => write!(f, "Encrypted record {number}"),
             Shown::Encrypted => f.write_str("Encrypted"),
             Shown::Lost => f.write_str("Undecoded bytes"),
         }

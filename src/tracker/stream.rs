@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Direction, Step, Tracker, Unit};
+use super::{Begins, Direction, Knowledge, Step, Tracker, Unit, begins};
 
 /// What the stream hands out.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Stream {
     tracker: Option<Tracker>,
     client: Option<Direction>,
     foreign: bool,
+    knowledge: Knowledge,
+    packet: u32,
     buffers: [Buffer; 2],
 }
 
@@ -33,7 +35,24 @@ struct Buffer {
 impl Stream {
     /// A connection. `client` is the direction of the side that connected, if that is known.
     pub fn new(client: Option<Direction>) -> Self {
-        Stream { tracker: None, client, foreign: false, buffers: Default::default() }
+        Stream {
+            tracker: None,
+            client,
+            foreign: false,
+            knowledge: Knowledge::default(),
+            packet: 0,
+            buffers: Default::default(),
+        }
+    }
+
+    /// What is known beyond this connection; to be said before its first byte.
+    pub fn set_knowledge(&mut self, knowledge: Knowledge) {
+        self.knowledge = knowledge;
+    }
+
+    /// What is pushed next comes from this packet; relations name packets by such numbers.
+    pub fn at(&mut self, packet: u32) {
+        self.packet = packet;
     }
 
     /// The next bytes of a direction.
@@ -43,7 +62,7 @@ impl Stream {
                 return;
             }
             self.foreign = false;
-            self.tracker = Some(Tracker::midway());
+            self.tracker = Some(self.know(Tracker::midway()));
         }
         let buffer = &mut self.buffers[direction as usize];
         buffer.bytes.extend_from_slice(bytes);
@@ -66,13 +85,33 @@ impl Stream {
         self.drain(direction, false, out);
     }
 
+    fn know(&self, mut tracker: Tracker) -> Tracker {
+        tracker.set_knowledge(self.knowledge.clone());
+        tracker
+    }
+
+    /// Makes the tracker when the first bytes show how to begin.
+    fn begin(&mut self, direction: Direction, more: bool) {
+        let bytes = &self.buffers[direction as usize].bytes;
+        if self.tracker.is_some() {
+            return;
+        }
+        let banner = begins(bytes) != Begins::Foreign;
+        if !banner && bytes.len() < crate::frame::PREAMBLE_LEN && more {
+            return;
+        }
+        let midway = !banner && Tracker::recognises(bytes);
+        let tracker = if midway { Tracker::midway() } else { Tracker::new(self.client) };
+        self.tracker = Some(self.know(tracker));
+    }
+
     fn drain(&mut self, direction: Direction, more: bool, out: &mut impl FnMut(Event)) {
         if self.foreign {
             return;
         }
-        let Some(tracker) = begin(&mut self.tracker, self.client, &self.buffers[direction as usize].bytes, more) else {
-            return;
-        };
+        self.begin(direction, more);
+        let Some(tracker) = &mut self.tracker else { return };
+        tracker.at(self.packet);
         let buffer = &mut self.buffers[direction as usize];
         while !buffer.bytes.is_empty() && (buffer.bytes.len() >= buffer.need || !more) {
             match tracker.next(direction, &buffer.bytes, more) {
@@ -99,23 +138,4 @@ impl Stream {
             }
         }
     }
-}
-
-/// The tracker, made when the first bytes show how to begin.
-fn begin<'t>(
-    tracker: &'t mut Option<Tracker>,
-    client: Option<Direction>,
-    bytes: &[u8],
-    more: bool,
-) -> Option<&'t mut Tracker> {
-    if tracker.is_none() {
-        let common = bytes.len().min(super::BANNER_PREFIX.len());
-        let banner = bytes[..common] == super::BANNER_PREFIX[..common];
-        if !banner && bytes.len() < crate::frame::PREAMBLE_LEN && more {
-            return None;
-        }
-        let midway = !banner && Tracker::recognises(bytes);
-        *tracker = Some(if midway { Tracker::midway() } else { Tracker::new(client) });
-    }
-    tracker.as_mut()
 }

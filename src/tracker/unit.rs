@@ -1,6 +1,10 @@
 //! What the tracker says of a piece of a direction.
 
-use crate::frame::{Head, Revision};
+use std::sync::Arc;
+
+use crate::frame::proposal::{self, Opener};
+use crate::frame::{Dialect, Head};
+use crate::wire::Role;
 use crate::{Context, FindingKind};
 
 /// A direction of a connection. Which of the two is the client's is found out, not given.
@@ -29,20 +33,26 @@ pub struct Unit {
     pub kind: UnitKind,
     /// Who sent it.
     pub direction: Direction,
-    /// Its bytes.
+    /// Its bytes; those of a frame in a sealed record, in the record's decrypted view.
     pub length: u32,
     /// How it is protected.
     pub mode: Mode,
-    /// The revision of the connection, if it is known.
-    pub revision: Option<Revision>,
+    /// The dialect of the connection, if it is known.
+    pub dialect: Option<Dialect>,
     /// The role of its sender, if it is known.
-    pub sender: Option<crate::tracker::Role>,
+    pub sender: Option<Role>,
     /// What decoding it needs to be told.
     pub context: Context,
     /// Not all of its bytes were captured.
     pub cut: bool,
     /// What is worth reporting.
     pub findings: Vec<Finding>,
+    /// What it has to do with other packets.
+    pub relations: Vec<Relation>,
+    /// Of a SIGNATURE: what it is worth.
+    pub verdict: Option<Verdict>,
+    /// Of a sealed record: what is in it.
+    pub sealed: Option<Box<Sealed>>,
 }
 
 /// What a unit is.
@@ -50,21 +60,29 @@ pub struct Unit {
 pub enum UnitKind {
     /// A banner.
     Banner,
-    /// A frame in crc mode.
+    /// A frame of v2.0 or v2.1 in crc mode.
     Frame(Head),
-    /// Bytes in secure mode.
+    /// A frame of the proposal.
+    Plain(proposal::Head),
+    /// A sealed record of the proposal.
+    Record,
+    /// Bytes in secure mode whose frames or records can't be told apart.
     Encrypted,
     /// Bytes outside any frame that could be recognised.
     Lost,
 }
 
-/// How frames are protected.
+/// How a unit is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// By CRCs.
     Crc,
     /// By encryption.
     Secure,
+    /// By nothing.
+    Plain,
+    /// By a signature behind it.
+    Signed,
 }
 
 impl Mode {
@@ -73,8 +91,71 @@ impl Mode {
         match self {
             Mode::Crc => "crc",
             Mode::Secure => "secure",
+            Mode::Plain => "plain",
+            Mode::Signed => "signed",
         }
     }
+}
+
+/// What a signature is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It signs the frame before it.
+    Good,
+    /// It doesn't.
+    Bad,
+    /// Without the connection's key nobody can say.
+    Unchecked,
+}
+
+impl Verdict {
+    /// The name, as filters use it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Good => "good",
+            Verdict::Bad => "bad",
+            Verdict::Unchecked => "unchecked",
+        }
+    }
+}
+
+/// What a unit has to do with another packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// What.
+    pub kind: RelationKind,
+    /// The packet, numbered as [`Tracker::at`](super::Tracker::at) was told.
+    pub packet: u32,
+}
+
+/// What a unit may have to do with another packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelationKind {
+    /// The frame that a SIGNATURE signs ended there.
+    Signs,
+    /// The session that a RECONNECT is about began there.
+    Resumes,
+}
+
+impl RelationKind {
+    /// The name, as filters use it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RelationKind::Signs => "signs",
+            RelationKind::Resumes => "resumes",
+        }
+    }
+}
+
+/// What is in a sealed record.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// The frames, one behind the other from the beginning of the decrypted view to its end; none if it could not be
+    /// opened.
+    pub units: Vec<Unit>,
+    /// The record's number in its direction.
+    pub(super) number: u64,
+    pub(super) opener: Option<Arc<Opener>>,
 }
 
 /// Something worth reporting.
@@ -91,6 +172,24 @@ pub struct Finding {
 }
 
 impl Unit {
+    /// One of which nothing else is known.
+    pub(super) fn new(kind: UnitKind, direction: Direction, length: usize, mode: Mode) -> Self {
+        Unit {
+            kind,
+            direction,
+            length: length as u32,
+            mode,
+            dialect: None,
+            sender: None,
+            context: Context::default(),
+            cut: false,
+            findings: Vec::new(),
+            relations: Vec::new(),
+            verdict: None,
+            sealed: None,
+        }
+    }
+
     pub(super) fn report(&mut self, kind: FindingKind, start: usize, length: usize, detail: String) {
         // a place behind the end would point at nothing
         let start = start.min((self.length as usize).saturating_sub(1));
@@ -102,13 +201,33 @@ impl Unit {
     pub fn tag(&self) -> Option<u8> {
         match self.kind {
             UnitKind::Frame(head) => Some(head.tag),
+            UnitKind::Plain(head) => Some(head.tag.0),
             _ => None,
         }
     }
 
     /// The dialect's name, if it is known.
     pub fn dialect(&self) -> Option<&'static str> {
-        self.revision.map(Revision::name)
+        self.dialect.map(Dialect::name)
+    }
+
+    /// The number of a sealed record in its direction, from 0.
+    pub fn record(&self) -> Option<u64> {
+        self.sealed.as_ref().map(|sealed| sealed.number)
+    }
+
+    /// The frames in a sealed record, one behind the other; none of anything else, or if it could not be opened.
+    pub fn inner(&self) -> &[Unit] {
+        self.sealed.as_ref().map_or(&[], |sealed| &sealed.units)
+    }
+
+    /// The decrypted view of a sealed record, given its bytes; at any time, in any order. `None` without the key, and
+    /// for bytes that don't authenticate.
+    pub fn open(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let sealed = self.sealed.as_ref()?;
+        let mut view = Vec::new();
+        sealed.opener.as_ref()?.open_at(sealed.number, bytes, &mut view).ok()?;
+        Some(view)
     }
 }
 

@@ -173,6 +173,14 @@ impl Learnt {
         &self.keyring
     }
 
+    /// More keys of entities. Of two keys of one entity the later counts.
+    pub fn add_keyring(&mut self, keyring: &Keyring) {
+        for (name, entity) in keyring.iter() {
+            self.keyring.insert(name.clone(), entity.clone());
+        }
+        self.generation += 1;
+    }
+
     /// Grows whenever a ticket or a service key is learnt: what was shut before may open now.
     pub fn generation(&self) -> u64 {
         self.generation

@@ -1,0 +1,162 @@
+//! The authentication of a connection: what it proves, and which keys come out of it.
+
+use std::fmt;
+
+use crate::auth::EntityName;
+use crate::auth::cephx::passive::Shut;
+use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Transcripts};
+use crate::proposal::{AuthReply, AuthReplyPayload, AuthRequest, AuthRequestPayload, Frame, Tag};
+use crate::tracker::{Direction, Knowledge};
+use crate::types::{AuthMethod, AuthMode, AuthPurpose, CephxDoneReply, EntityType};
+use crate::wire::{Role, Segments};
+use crate::{Context, types};
+
+/// Why the keys of a connection are not to be had.
+#[derive(Clone, Debug)]
+pub(super) enum NoKey {
+    /// The keys that are known don't open it.
+    Shut(String),
+    /// Bytes of the handshake are missing.
+    Incomplete,
+    /// The payloads say something else than cephx does.
+    Unreadable,
+}
+
+impl fmt::Display for NoKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoKey::Shut(why) => f.write_str(why),
+            NoKey::Incomplete => f.write_str("the capture lacks a part of the handshake"),
+            NoKey::Unreadable => f.write_str("the handshake can't be read"),
+        }
+    }
+}
+
+impl From<Shut> for NoKey {
+    fn from(shut: Shut) -> Self {
+        NoKey::Shut(shut.to_string())
+    }
+}
+
+/// How far authentication is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Auth {
+    pub(super) method: Option<AuthMethod>,
+    /// What the rounds have in common.
+    who: Option<Who>,
+    /// The last AUTH_REQUEST that says more than that, as a whole frame.
+    request: Box<[u8]>,
+    transcripts: Both,
+}
+
+/// What an AUTH_REQUEST says in front of its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Who {
+    purpose: AuthPurpose,
+    entity_type: EntityType,
+    entity_id: Box<[u8]>,
+    global_id: u64,
+}
+
+/// The transcripts, with either direction taken for the client's.
+#[derive(Clone, Debug, Default)]
+struct Both([Transcripts; 2]);
+
+impl Both {
+    fn add(&mut self, direction: Direction, bytes: &[u8]) {
+        for client in [Direction::Forward, Direction::Backward] {
+            let sender = if client == direction { Role::Client } else { Role::Server };
+            self.0[client as usize].add(sender, bytes);
+        }
+    }
+}
+
+impl Auth {
+    /// Bytes of the handshake.
+    pub(super) fn heard(&mut self, direction: Direction, bytes: &[u8]) {
+        self.transcripts.add(direction, bytes);
+    }
+
+    /// The client has chosen.
+    pub(super) fn choose(&mut self, method: AuthMethod) {
+        *self = Auth { method: Some(method), transcripts: std::mem::take(&mut self.transcripts), ..Auth::default() };
+    }
+
+    /// What decoding the answer takes.
+    pub(super) fn mode(request: &AuthRequest<'_>) -> Option<AuthMode> {
+        match request.purpose {
+            AuthPurpose::AUTHENTICATE => Some(AuthMode::MON),
+            AuthPurpose::AUTHORIZE => Some(AuthMode::AUTHORIZER),
+            _ => None,
+        }
+    }
+
+    /// A request. An error names the rule that it breaks.
+    pub(super) fn asks(&mut self, request: &AuthRequest<'_>, frame: &[u8]) -> Result<(), String> {
+        let who = Who {
+            purpose: request.purpose,
+            entity_type: request.entity_type,
+            entity_id: request.entity_id.0.as_ref().into(),
+            global_id: request.global_id,
+        };
+        if request.payload.is_some() {
+            self.request = frame.into();
+        }
+        let same = self.who.as_ref().is_none_or(|before| *before == who);
+        self.who = Some(who);
+        if same { Ok(()) } else { Err("purpose, name and global_id are the same in every round".into()) }
+    }
+
+    /// The global_id that the client asked to keep; 0 if any will do, or nothing is known.
+    pub(super) fn wanted_id(&self) -> u64 {
+        self.who.as_ref().map_or(0, |who| who.global_id)
+    }
+
+    /// The client's type, once it is known.
+    pub(super) fn client_type(&self) -> Option<EntityType> {
+        self.who.as_ref().map(|who| who.entity_type)
+    }
+
+    /// The type that a server must have, once cephx has proved it.
+    pub(super) fn server_type(&self, context: &Context) -> Option<EntityType> {
+        match self.request(context)?.payload? {
+            AuthRequestPayload::Authenticate(_) => Some(EntityType::MON),
+            AuthRequestPayload::Authorize(shown) => u8::try_from(shown.authorizer.service.0).ok().map(EntityType),
+            AuthRequestPayload::Other(_) => None,
+        }
+    }
+
+    fn request(&self, context: &Context) -> Option<AuthRequest<'_>> {
+        let payload = self.request.get(HEADER_LEN..)?;
+        match Frame::decode(Tag::AUTH_REQUEST, &Segments::one(payload), context, &mut ()) {
+            Ok(Frame::AuthRequest(request)) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// The key of the connection, from the reply that completes authentication; its bytes have been heard.
+    pub(super) fn key(
+        &self,
+        server: Direction,
+        reply: &AuthReply<'_>,
+        context: &Context,
+        knowledge: &Knowledge,
+    ) -> Result<ConnectionKey, NoKey> {
+        let request = self.request(context).ok_or(NoKey::Unreadable)?;
+        let Some(AuthReplyPayload::Done(done)) = &reply.payload else { return Err(NoKey::Unreadable) };
+        let keys = match (&request.payload, &done.reply) {
+            (Some(AuthRequestPayload::Authenticate(asked)), CephxDoneReply::Mon(answer)) => {
+                let name = EntityName::new(request.entity_type, request.entity_id.to_string());
+                let old: &types::CephxTicketBlob<'_> = &asked.authenticate.old_ticket;
+                let old = Some(old).filter(|_| request.global_id != 0);
+                knowledge.authenticate(&name, reply.global_id, old, answer)?
+            }
+            (Some(AuthRequestPayload::Authorize(shown)), CephxDoneReply::Authorizer(answer)) => {
+                knowledge.authorize(&shown.authorizer, answer)?
+            }
+            _ => return Err(NoKey::Unreadable),
+        };
+        let transcripts = &self.transcripts.0[server.other() as usize];
+        Ok(transcripts.connection_key(keys.session_key.secret().expose(), keys.connection_secret.expose()))
+    }
+}

@@ -1,0 +1,328 @@
+//! Connections of v2.0 and v2.1.
+
+use super::order::{self, Facts, Order};
+use super::search;
+use super::unit::{Direction, Mode, Unit, UnitKind};
+use super::{BANNER_PREFIX, Step};
+use crate::frame::{self, Check, Dialect, Head, HeadError, Late, PREAMBLE_LEN, Revision};
+use crate::types::{AuthMode, ConnectionMode, Msgr2Features};
+use crate::wire::Reader;
+use crate::{Context, FindingKind, Guard, types, v2_0, v2_1};
+
+/// The bytes of a banner up to and including its length.
+const BANNER_HEAD: usize = 10;
+
+/// What one direction is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Before its banner.
+    Banner,
+    /// Frames in crc mode.
+    Frames,
+    /// Frames in secure mode.
+    Encrypted,
+    /// Somewhere between frames.
+    Search {
+        /// Whether the search began for want of a beginning, not because of damage.
+        resumed: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Side {
+    phase: Phase,
+    features: Option<Msgr2Features>,
+    required: Msgr2Features,
+}
+
+/// What is known of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    sides: [Side; 2],
+    revision: Option<Revision>,
+    context: Context,
+    order: Option<Order>,
+    encrypted_noted: bool,
+    check: Check,
+}
+
+/// What two banners say of the guards.
+pub(super) fn compression(both: bool) -> Facts {
+    let without = [Guard::NoCompression, Guard::NoCompressionAndNew, Guard::NoCompressionAndOld];
+    let facts = Facts::default().with(Guard::Compression, both);
+    // without compression the other half of the condition is still open
+    if both { without.into_iter().fold(facts, |facts, guard| facts.with(guard, false)) } else { facts }
+}
+
+impl Connection {
+    /// A connection from its beginning.
+    pub(super) fn new(client: Option<Direction>) -> Self {
+        let side = Side { phase: Phase::Banner, features: None, required: Msgr2Features(0) };
+        Connection {
+            sides: [side.clone(), side],
+            revision: None,
+            context: Context::default(),
+            order: Some(Order::new(&order::V2, client)),
+            encrypted_noted: false,
+            check: Check::Crc,
+        }
+    }
+
+    /// A connection whose beginning is not to be had.
+    pub(super) fn midway() -> Self {
+        let mut connection = Connection::new(None);
+        connection.order = None;
+        for side in &mut connection.sides {
+            side.phase = Phase::Search { resumed: true };
+        }
+        connection
+    }
+
+    /// Bytes of this direction are missing.
+    pub(super) fn gap(&mut self, direction: Direction) {
+        self.order = None;
+        let side = &mut self.sides[direction as usize];
+        if side.phase != Phase::Encrypted {
+            side.phase = Phase::Search { resumed: false };
+        }
+    }
+
+    /// The next unit of a direction.
+    pub(super) fn next(&mut self, direction: Direction, bytes: &[u8], more: bool, check: Check) -> Step {
+        self.check = check;
+        match self.sides[direction as usize].phase {
+            Phase::Banner => self.banner(direction, bytes, more),
+            Phase::Frames => self.frame(direction, bytes, more, false),
+            Phase::Encrypted => Step::Unit(self.encrypted(direction, bytes)),
+            Phase::Search { resumed } => self.search(direction, bytes, more, resumed),
+        }
+    }
+
+    fn unit(&self, kind: UnitKind, direction: Direction, length: usize) -> Unit {
+        let mode = if kind == UnitKind::Encrypted { Mode::Secure } else { Mode::Crc };
+        Unit {
+            dialect: self.revision.map(Dialect::from),
+            sender: self.order.as_ref().and_then(|order| order.role(direction)),
+            context: self.context,
+            ..Unit::new(kind, direction, length, mode)
+        }
+    }
+
+    fn banner(&mut self, direction: Direction, bytes: &[u8], more: bool) -> Step {
+        let common = bytes.len().min(BANNER_PREFIX.len());
+        if bytes[..common] != BANNER_PREFIX[..common] {
+            let other = &self.sides[direction.other() as usize];
+            if other.phase == Phase::Banner {
+                return Step::Foreign;
+            }
+            // the other side spoke msgr2, so this one's banner is what is missing
+            self.gap(direction);
+            return self.search(direction, bytes, more, true);
+        }
+        let Some(length) = bytes.get(8..BANNER_HEAD) else {
+            return self.need(UnitKind::Banner, direction, bytes, BANNER_HEAD, more);
+        };
+        let length = BANNER_HEAD + usize::from(u16::from_le_bytes([length[0], length[1]]));
+        if bytes.len() < length {
+            return self.need(UnitKind::Banner, direction, bytes, length, more);
+        }
+        let mut unit = self.unit(UnitKind::Banner, direction, length);
+        let read = v2_0::decode_banner(&mut Reader::new(&bytes[..length]), &self.context, &mut ());
+        let side = &mut self.sides[direction as usize];
+        side.phase = Phase::Frames;
+        match read {
+            Ok(v2_0::Banner { features: Some(features) }) => {
+                side.features = Some(features.supported);
+                side.required = features.required;
+                self.both_banners(&mut unit);
+            }
+            Ok(_) => unit.report(FindingKind::MalformedBanner, 8, 2, "no features at all".into()),
+            Err(error) => unit.report(FindingKind::MalformedBanner, error.offset, 1, error.to_string()),
+        }
+        if let Some(order) = &mut self.order {
+            order.banner(direction);
+        }
+        unit.sender = self.order.as_ref().and_then(|order| order.role(direction));
+        Step::Unit(unit)
+    }
+
+    /// What follows from a banner: revision, and whether the two sides can speak at all.
+    fn both_banners(&mut self, unit: &mut Unit) {
+        let [one, other] = &self.sides;
+        let (Some(a), Some(b)) = (one.features, other.features) else { return };
+        self.revision = Some(Revision::negotiated(a, b));
+        let missing = (one.required & !b) | (other.required & !a);
+        if missing.0 != 0 {
+            unit.report(FindingKind::MissingFeatures, 0, unit.length as usize, missing.to_string());
+        }
+        if let Some(order) = &mut self.order {
+            let facts = compression((a & b).contains(Msgr2Features::COMPRESSION));
+            order.set_facts(Direction::Forward, facts);
+            order.set_facts(Direction::Backward, facts);
+        }
+    }
+
+    /// A unit that needs more bytes than there are.
+    fn need(&mut self, kind: UnitKind, direction: Direction, bytes: &[u8], length: usize, more: bool) -> Step {
+        if more {
+            return Step::Need(length);
+        }
+        let mut unit = self.unit(kind, direction, bytes.len());
+        unit.cut = true;
+        match kind {
+            UnitKind::Banner => self.sides[direction as usize].phase = Phase::Frames,
+            // without its preamble nobody knows where the frame ends
+            _ => self.gap(direction),
+        }
+        Step::Unit(unit)
+    }
+
+    fn frame(&mut self, direction: Direction, bytes: &[u8], more: bool, resumed: bool) -> Step {
+        let Some(preamble) = bytes.first_chunk::<PREAMBLE_LEN>() else {
+            return self.need(UnitKind::Lost, direction, bytes, PREAMBLE_LEN, more);
+        };
+        // with one banner alone, and without any, the frame itself decides
+        let guess = self.revision.unwrap_or_else(|| match self.sides[direction as usize].features {
+            Some(features) => Revision::negotiated(features, features),
+            None => Revision::V2_1,
+        });
+        let head = match Head::parse(preamble, guess) {
+            Ok(head) => head,
+            Err(error) => return self.damaged(direction, bytes, more, error),
+        };
+        let revision = match self.revision {
+            Some(revision) => revision,
+            None => match search::revision(&head, bytes, guess, more) {
+                Ok(revision) => revision,
+                Err(needed) => return Step::Need(needed),
+            },
+        };
+        let length = head.frame_len(revision);
+        if bytes.len() < length && more {
+            return Step::Need(length);
+        }
+        self.revision = Some(revision);
+        let mut unit = self.unit(UnitKind::Frame(head), direction, length);
+        unit.cut = bytes.len() < length;
+        if resumed {
+            unit.report(FindingKind::Resumed, 0, PREAMBLE_LEN, String::new());
+        }
+        self.take(&mut unit, &head, revision, &bytes[..length.min(bytes.len())]);
+        Step::Unit(unit)
+    }
+
+    /// A whole frame: its checks, and what follows from it.
+    fn take(&mut self, unit: &mut Unit, head: &Head, revision: Revision, bytes: &[u8]) {
+        let opened = frame::open(head, revision, bytes, self.check);
+        let epilogue = opened.epilogue;
+        match opened.late {
+            Late::Complete => {}
+            Late::Aborted => unit.report(FindingKind::Aborted, epilogue, 1, String::new()),
+            Late::Bad(status) => {
+                unit.report(FindingKind::BadEpilogue, epilogue, 1, format!("late status {status:#04x}"))
+            }
+        }
+        if let Some(bad) = opened.bad_crc {
+            let detail = format!("segment {}: {:#010x}, its bytes give {:#010x}", bad.segment, bad.found, bad.computed);
+            unit.report(FindingKind::BadSegmentCrc, bad.at, 4, detail);
+        }
+        self.follow_order(unit, head.tag, opened.late == Late::Aborted);
+        if head.compressed() || opened.bad_crc.is_some() || opened.late != Late::Complete {
+            return; // nothing in it can be trusted
+        }
+        let tag = v2_1::Tag(head.tag);
+        match v2_1::Frame::decode(tag, &opened.segments, &self.context, &mut ()) {
+            Ok(frame) => self.learn(unit, &frame),
+            Err(_) if unit.cut => {}
+            Err(error) => unit.report(FindingKind::MalformedPayload, error.offset, 1, error.to_string()),
+        }
+    }
+
+    fn follow_order(&mut self, unit: &mut Unit, tag: u8, aborted: bool) {
+        let Some(order) = &mut self.order else { return };
+        if v2_1::Tag(tag).name().is_none() {
+            unit.report(FindingKind::UnknownTag, 0, 1, format!("tag {tag}"));
+            return;
+        }
+        // of a frame that its receiver drops nothing follows, but its sender has gone on
+        if let Err(why) = order.frame(unit.direction, tag, Facts::default())
+            && !aborted
+        {
+            unit.report(FindingKind::IllegalOrder, 0, 1, why);
+        }
+        unit.sender = order.role(unit.direction);
+    }
+
+    fn learn(&mut self, unit: &mut Unit, frame: &v2_1::Frame<'_>) {
+        match frame {
+            v2_1::Frame::AuthRequest(request) => {
+                self.context.auth_method = Some(request.method);
+                self.context.auth_mode = asked_for(request);
+                unit.context = self.context;
+            }
+            v2_1::Frame::AuthDone(done) if done.connection_mode == ConnectionMode::SECURE => {
+                // what the client sent before it had read this was captured before it
+                for side in &mut self.sides {
+                    side.phase = Phase::Encrypted;
+                }
+                self.order = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn encrypted(&mut self, direction: Direction, bytes: &[u8]) -> Unit {
+        let mut unit = self.unit(UnitKind::Encrypted, direction, bytes.len());
+        if !self.encrypted_noted {
+            self.encrypted_noted = true;
+            unit.report(FindingKind::Encrypted, 0, bytes.len(), String::new());
+        }
+        unit
+    }
+
+    /// A preamble that is none: what it says isn't believed, and the next one is searched for.
+    fn damaged(&mut self, direction: Direction, bytes: &[u8], more: bool, error: HeadError) -> Step {
+        let kind = match error {
+            HeadError::BadCrc { .. } => FindingKind::BadPreambleCrc,
+            HeadError::TooLarge { .. } => FindingKind::FrameTooLarge,
+            _ => FindingKind::BadPreamble,
+        };
+        self.gap(direction);
+        let next = search::next_preamble(&bytes[1..], more).map_or_else(|kept| bytes.len() - kept, |at| at + 1);
+        let mut unit = self.unit(UnitKind::Lost, direction, next);
+        unit.report(kind, 0, PREAMBLE_LEN, error.to_string());
+        Step::Unit(unit)
+    }
+
+    fn search(&mut self, direction: Direction, bytes: &[u8], more: bool, resumed: bool) -> Step {
+        match search::next_preamble(bytes, more) {
+            Ok(0) => {
+                let step = self.frame(direction, bytes, more, resumed);
+                if let Step::Unit(_) = &step
+                    && let Phase::Search { .. } = self.sides[direction as usize].phase
+                {
+                    self.sides[direction as usize].phase = Phase::Frames;
+                }
+                step
+            }
+            Ok(at) => Step::Unit(self.lost(direction, at)),
+            Err(kept) if kept == bytes.len() => Step::Need(PREAMBLE_LEN),
+            Err(kept) => Step::Unit(self.lost(direction, bytes.len() - kept)),
+        }
+    }
+
+    fn lost(&mut self, direction: Direction, length: usize) -> Unit {
+        let mut unit = self.unit(UnitKind::Lost, direction, length);
+        unit.report(FindingKind::Lost, 0, length, format!("{length} bytes"));
+        unit
+    }
+}
+
+/// What a request asks for: the first byte of every method's payload.
+fn asked_for(request: &v2_1::AuthRequest<'_>) -> Option<AuthMode> {
+    match request.payload.as_ref()? {
+        v2_0::AuthRequestPayload::None(none) => Some(none.auth_mode),
+        v2_0::AuthRequestPayload::Cephx(types::CephxRequest { auth_mode, .. }) => Some(*auth_mode),
+        v2_0::AuthRequestPayload::Other(_) => None,
+    }
+}
