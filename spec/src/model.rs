@@ -450,7 +450,7 @@ impl<'de> Deserialize<'de> for CaseKey {
 pub struct Display {
     /// Decimal or hexadecimal.
     pub base: Option<Base>,
-    /// How a word of flags stands in JSON.
+    /// How a word of flags stands in JSON, or what a number of another kind is.
     #[serde(rename = "as")]
     pub notation: Option<Notation>,
     /// The unit of the number.
@@ -479,6 +479,8 @@ pub enum Notation {
     Names,
     /// One hexadecimal number.
     Hex,
+    /// Of a `u32`: the number of a packet of the capture.
+    Packet,
 }
 
 /// The banner of a dialect.

@@ -1,13 +1,15 @@
 //! `msgr2 decode`: what is in a capture.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
-use msgr2::tracker::{Direction, Event, Stream};
+use msgr2::tracker::{Direction, Event, Knowledge, SECRETS_TYPE, Stream};
+use zeroize::Zeroizing;
 
 use crate::capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment, Skipped};
 use crate::print::{Place, Printer, Style};
@@ -20,6 +22,10 @@ pub(crate) struct Args {
     /// The capture file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Keys to decrypt with: a keyring of entities, keys of services (`[service.osd]`, `key.2 = …`), or both. Keys
+    /// that the capture itself holds are used too.
+    #[arg(long, value_name = "FILE")]
+    keyring: Vec<PathBuf>,
     /// Print JSON Lines: an object for each frame.
     #[arg(long)]
     json: bool,
@@ -37,7 +43,16 @@ const WORTH_A_BAR: u64 = 16 << 20;
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut file = CaptureFile::open(&args.file)?;
     let style = Style { json: args.json, verbose: args.verbose, max_bytes: args.max_bytes };
-    let mut decoder = Decoder::new(Printer::new(BufWriter::new(io::stdout().lock()), style));
+    let knowledge = keys(&args.keyring)?;
+    let (learning, name) = (knowledge.clone(), args.file.display().to_string());
+    file.on_secrets(move |kind, secrets| {
+        if kind == SECRETS_TYPE
+            && let Err(error) = learning.add_text(secrets)
+        {
+            eprintln!("msgr2: {name}: the keys in it can't be used: {error}");
+        }
+    });
+    let mut decoder = Decoder::new(Printer::new(BufWriter::new(io::stdout().lock()), style), knowledge);
     let mut reassembler = Reassembler::new(Limits::default());
     let bar = progress(file.len());
     let mut fragments = 0u64;
@@ -68,6 +83,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ended.with_context(|| format!("{}: shown as far as it goes", args.file.display()))
 }
 
+/// The keys in these files.
+fn keys(files: &[PathBuf]) -> Result<Knowledge> {
+    let knowledge = Knowledge::default();
+    for path in files {
+        let text = Zeroizing::new(fs::read(path).with_context(|| path.display().to_string())?);
+        knowledge.add_text(&text).with_context(|| path.display().to_string())?;
+    }
+    Ok(knowledge)
+}
+
 fn progress(length: u64) -> Option<ProgressBar> {
     if length < WORTH_A_BAR || !io::stderr().is_terminal() {
         return None;
@@ -83,6 +108,7 @@ fn progress(length: u64) -> Option<ProgressBar> {
 struct Decoder<W: Write> {
     streams: HashMap<u32, Connection>,
     printer: Printer<W>,
+    knowledge: Knowledge,
 }
 
 struct Connection {
@@ -91,8 +117,8 @@ struct Connection {
 }
 
 impl<W: Write> Decoder<W> {
-    fn new(printer: Printer<W>) -> Self {
-        Decoder { streams: HashMap::new(), printer }
+    fn new(printer: Printer<W>, knowledge: Knowledge) -> Self {
+        Decoder { streams: HashMap::new(), printer, knowledge }
     }
 
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<()> {
@@ -100,10 +126,12 @@ impl<W: Write> Decoder<W> {
             Flow::ToServer => Direction::Forward,
             Flow::ToClient => Direction::Backward,
         };
-        let connection = self
-            .streams
-            .entry(chunk.stream)
-            .or_insert_with(|| Connection { stream: Stream::new(None), open: [true; 2] });
+        let connection = self.streams.entry(chunk.stream).or_insert_with(|| {
+            let mut stream = Stream::new(None);
+            stream.set_knowledge(self.knowledge.clone());
+            Connection { stream, open: [true; 2] }
+        });
+        connection.stream.at(chunk.packet);
         let place = Place { packet: chunk.packet, stream: chunk.stream, src: chunk.src, dst: chunk.dst };
         let mut result = Ok(());
         let printer = &mut self.printer;

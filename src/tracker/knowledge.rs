@@ -4,11 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use zeroize::Zeroizing;
+
 use crate::auth::cephx::Keys;
 use crate::auth::cephx::passive::{Learnt, Shut};
-use crate::auth::{EntityName, Keyring, ServiceKeys};
+use crate::auth::{EntityName, Keyring, KeyringError, ServiceKeys};
 use crate::types::{CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxTicketBlob};
 
+/// The type of a pcapng file's decryption secrets block that holds keys as [`Knowledge::add_text`] takes them: `M2KR`.
+pub const SECRETS_TYPE: u32 = 0x4d32_4b52;
 /// How many sessions are remembered; then the oldest are forgotten.
 const MOST_SESSIONS: usize = 65_536;
 
@@ -58,6 +62,17 @@ impl Knowledge {
         self.known().learnt.add_service_keys(keys);
     }
 
+    /// Keys as text: those of a keyring, those of services as [`ServiceKeys`] reads them, or both in one. With an error,
+    /// which names the line, nothing is added.
+    pub fn add_text(&self, text: &[u8]) -> Result<(), KeyringError> {
+        let (entities, services) = sorted(text);
+        let entities = Keyring::parse(&*entities)?;
+        let services = ServiceKeys::parse(&*services)?;
+        self.add_keyring(&entities);
+        self.add_service_keys(&services);
+        Ok(())
+    }
+
     /// The keys of a connection whose client authenticated itself; its new tickets are remembered.
     pub(super) fn authenticate(
         &self,
@@ -102,9 +117,41 @@ impl Knowledge {
     }
 }
 
+/// The sections of entities and those of services. A line keeps its number.
+fn sorted(text: &[u8]) -> (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>) {
+    // as large as they get, so that no copy is left behind
+    let empty = || Zeroizing::new(Vec::with_capacity(text.len() + 1));
+    let (mut entities, mut services) = (empty(), empty());
+    let mut service = false;
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let content = line.trim_ascii();
+        if content.starts_with(b"[") {
+            service = content.starts_with(b"[service.");
+        }
+        let (this, other) = if service { (&mut services, &mut entities) } else { (&mut entities, &mut services) };
+        this.extend_from_slice(line);
+        other.push(b'\n');
+    }
+    (entities, services)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_may_hold_both_kinds_of_keys() {
+        let key = "AQAAAAAAAAAAABAAAAECAwQFBgcICQoLDA0ODw==";
+        let knowledge = Knowledge::default();
+        let text = format!("[client.admin]\nkey = {key}\n[service.osd]\nkey.2 = {key}\n[mon.]\nkey = {key}\n");
+        knowledge.add_text(text.as_bytes()).unwrap();
+        assert_eq!(knowledge.known().learnt.keyring().len(), 2);
+        assert!(knowledge.known().learnt.service_key(crate::types::EntityType::OSD, 2).is_some());
+        let wrong = format!("{text}\n[service.osd]\nkey.3 = AQ\n");
+        assert_eq!(knowledge.add_text(wrong.as_bytes()).unwrap_err().line, 9);
+        let wrong = format!("{text}\n[client.x]\nkey AQ\n");
+        assert_eq!(knowledge.add_text(wrong.as_bytes()).unwrap_err().line, 9);
+    }
 
     #[test]
     fn sessions_are_bounded() {

@@ -17,7 +17,7 @@ mod stream;
 mod unit;
 mod v2;
 
-pub use knowledge::Knowledge;
+pub use knowledge::{Knowledge, SECRETS_TYPE};
 pub use show::{Shown, show};
 pub use stream::{Event, Stream};
 pub use unit::{Direction, Finding, Mode, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};

@@ -49,13 +49,15 @@ pub struct FieldInfo {
     pub unit: &'static str,
 }
 
-/// The base in which a number is shown.
+/// How a number is shown: its base, or what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Display {
     /// Decimal.
     Dec,
     /// Hexadecimal.
     Hex,
+    /// The number of a packet of the capture.
+    Packet,
 }
 
 /// The form of a field's value. Widths are in bytes.

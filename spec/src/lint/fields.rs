@@ -320,14 +320,23 @@ impl<'a> Lint<'a> {
                 self.report(site, format!("`{filter}`: a filter name is msgr2, a dot, and small letters"));
             }
         }
-        let Some(ty) = ty else { return };
-        if display.notation.is_some() {
-            self.report(site, "display.as is for the declaration of flags only");
-        }
+        let packet = display.notation == Some(Notation::Packet);
+        let Some(ty) = ty else {
+            if packet {
+                self.report(site, "`as: packet` is for fields");
+            }
+            return;
+        };
         let ty = match ty {
             TypeRef::Expr(text) => parse_type(text).ok(),
             TypeRef::Switch(_) => Some(Type::Empty),
         };
+        if display.notation.is_some() && !packet {
+            self.report(site, "display.as is for the declaration of flags, except `packet`");
+        }
+        if packet && ty != Some(Type::Scalar(Scalar::U32)) {
+            self.report(site, "`as: packet` is for a u32");
+        }
         let number = |ty: &Type| self.range(site.dialect, ty).is_some();
         let shown = match &ty {
             Some(Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item)) => number(item),

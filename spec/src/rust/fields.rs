@@ -8,7 +8,7 @@ use super::names::label;
 use super::types::Shape;
 use super::{Generator, Scope};
 use crate::expr::{Scalar, Type};
-use crate::model::{Base, Display};
+use crate::model::{Base, Display, Notation};
 
 /// Fields by the name of their constant.
 #[derive(Default)]
@@ -55,6 +55,7 @@ impl FieldTable {
         let unit = display.unit.as_deref().unwrap_or_default();
         let base = match display.base {
             Some(Base::Hex) => quote!(Display::Hex),
+            _ if display.notation == Some(Notation::Packet) => quote!(Display::Packet),
             _ => quote!(Display::Dec),
         };
         self.entries.entry(constant.to_owned()).or_insert_with(|| {

@@ -23,7 +23,11 @@ pub(crate) struct CaptureFile {
     number: u32,
     len: u64,
     failed: bool,
+    secrets: Option<Sink>,
 }
+
+/// Takes the kind and the content of a block of keys.
+type Sink = Box<dyn FnMut(u32, &[u8])>;
 
 enum Format {
     Pcap(Pcap),
@@ -59,7 +63,12 @@ impl CaptureFile {
                 },
             },
         };
-        Ok(Self { buffer, format, lent: 0, number: 0, len, failed: false })
+        Ok(Self { buffer, format, lent: 0, number: 0, len, failed: false, secrets: None })
+    }
+
+    /// Keys in the file are told when they come, before the packets behind them.
+    pub(crate) fn on_secrets(&mut self, sink: impl FnMut(u32, &[u8]) + 'static) {
+        self.secrets = Some(Box::new(sink));
     }
 
     /// The next packet, or `None` at the end.
@@ -128,6 +137,11 @@ impl CaptureFile {
                 Block::Packet(packet) => {
                     self.number = self.number.saturating_add(1);
                     return Ok(Some(packet));
+                }
+                Block::Secrets { kind, data } => {
+                    if let (Some(sink), Some(secrets)) = (&mut self.secrets, bytes.get(data)) {
+                        sink(kind, secrets);
+                    }
                 }
                 Block::Numbered => self.number = self.number.saturating_add(1),
                 Block::Other => {}
@@ -247,6 +261,26 @@ mod tests {
             assert_eq!(rows[half + 2], (n + 3, Duration::ZERO, link, b"ab".to_vec(), 9));
             assert_eq!(rows[half + 3], (n + 4, Duration::new(10, 7), 101, b"cd".to_vec(), 4));
         }
+    }
+
+    #[test]
+    fn secrets_are_told_before_the_packets_behind_them() {
+        for big in [false, true] {
+            let order = Order { big };
+            let secrets = [order.u32(0x1234), order.u32(5), b"abcde\0\0\0".to_vec()].concat();
+            let mut bytes = [order.section(), order.interface(1, 0, 6), order.block(10, &secrets)].concat();
+            bytes.extend(order.packet(0, 0, 0, b""));
+            let mut file = open(&bytes).expect("open");
+            let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            let sink = told.clone();
+            file.on_secrets(move |kind, secrets| sink.borrow_mut().push((kind, secrets.to_vec())));
+            assert_eq!(file.next_packet().expect("a packet").map(|p| p.number), Some(1));
+            assert_eq!(*told.borrow(), [(0x1234, b"abcde".to_vec())]);
+        }
+        let order = Order { big: false };
+        let lie = [order.u32(0x1234), order.u32(9), b"abcde\0\0\0".to_vec()].concat();
+        let (_, end) = read(&[order.section(), order.interface(1, 0, 6), order.block(10, &lie)].concat());
+        assert!(end.is_some_and(|e| e.contains("the secrets are longer than their block")));
     }
 
     #[test]

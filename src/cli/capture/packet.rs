@@ -27,6 +27,13 @@ pub(super) enum Block {
     Packet(Place),
     /// No packet, but Wireshark gives it a packet number.
     Numbered,
+    /// Keys.
+    Secrets {
+        /// What they are for.
+        kind: u32,
+        /// Where they stand.
+        data: Range<usize>,
+    },
     /// Something about the file.
     Other,
 }

@@ -17,6 +17,7 @@ const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 const JOURNAL: u32 = 9;
+const SECRETS: u32 = 10;
 const SYSDIG_EVENT: [u32; 3] = [0x204, 0x216, 0x221];
 const CUSTOM: u32 = 0x0bad;
 const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
@@ -48,6 +49,7 @@ impl PcapNg {
         match self.u32(block, 0) {
             Some(SECTION | INTERFACE | SIMPLE_PACKET | ENHANCED_PACKET) => {}
             Some(OLD_PACKET) => return self.old_packet(block),
+            Some(SECRETS) => return self.secrets(block),
             Some(JOURNAL | CUSTOM | CUSTOM_NOT_COPIED) => return Ok(Block::Numbered),
             Some(kind) if SYSDIG_EVENT.contains(&kind) => return Ok(Block::Numbered),
             _ => return Ok(Block::Other),
@@ -81,6 +83,13 @@ impl PcapNg {
         let (captured, original_len) = (word(20)? as usize, word(24)?);
         ensure!(captured.saturating_add(28 + 4) <= block.len(), "the packet is longer than its block");
         self.packet(interface, Some(ticks), 28, captured, original_len)
+    }
+
+    fn secrets(&self, block: &[u8]) -> Result<Block> {
+        let word = |at| self.u32(block, at).context("the secrets can't be parsed");
+        let (kind, len) = (word(8)?, word(12)? as usize);
+        ensure!(len.saturating_add(16 + 4) <= block.len(), "the secrets are longer than their block");
+        Ok(Block::Secrets { kind, data: 16..16 + len })
     }
 
     fn packet(&self, id: u32, ticks: Option<u64>, start: usize, len: usize, original_len: u32) -> Result<Block> {
