@@ -9,6 +9,11 @@ use std::process::Output;
 
 use common::packets::{self, Wire, conversation, cut};
 use common::{Scratch, capture, captures, decode, file, msgr2, run};
+use msgr2::auth::Key;
+use msgr2::crypto::Secret;
+use msgr2::tracker::SECRETS_TYPE;
+use msgr2::types::CryptoType;
+use msgr2::wire::Utime;
 use serde_json::{Value, json};
 
 fn text(capture: &Path, options: &[&str]) -> Vec<String> {
@@ -198,7 +203,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 fn the_spec_is_without_faults() {
     for arguments in [&["spec", "lint"][..], &["spec", "lint", "spec"]] {
         let said = run(msgr2().args(arguments).current_dir(file("")));
-        assert!(said.starts_with("no faults: 2 dialects"), "{said}");
+        assert!(said.starts_with("no faults: 3 dialects"), "{said}");
     }
 }
 
@@ -228,4 +233,115 @@ fn what_is_made_of_the_spec() {
     for words in ["# Ceph's messenger v2", "SESSION_RECONNECT_OK", "msgr2.hello.entity_type", "stateDiagram"] {
         assert!(doc.contains(words), "{words} is missing");
     }
+}
+
+/// The exchange in the spec, a packet for each flight, and the keys of the service.
+fn exchange() -> (Wire, String) {
+    let spec = msgr2_spec::Spec::embedded().unwrap();
+    let exchange = &spec.dialects["proposal"].exchanges["pipelined"];
+    let bytes = |hex: &str| msgr2_spec::expr::parse_hex(hex).unwrap().concat();
+    let said: Vec<_> = exchange
+        .flights
+        .iter()
+        .map(|flight| packets::Segment {
+            client: flight.from == msgr2_spec::model::Role::Client,
+            bytes: bytes(&flight.hex),
+        })
+        .collect();
+    let mut wire = Wire::new();
+    wire.connection("192.0.2.10:20000", "192.0.2.1:6800", &said);
+    let (secret, created) = (bytes(&exchange.secrets["rotating_key"]), Utime::default());
+    let key = Key::new(CryptoType::AES, created, Secret::from(secret)).unwrap();
+    (wire, format!("[service.osd]\nkey.2 = {}\n", *key.to_base64()))
+}
+
+#[test]
+fn the_proposal_is_decrypted_with_a_keyring() {
+    let scratch = Scratch::new();
+    let (capture, keys) = (scratch.file("exchange.pcap"), scratch.file("keys"));
+    let (wire, text) = exchange();
+    packets::write(&capture, &wire.packets);
+    fs::write(&keys, text).unwrap();
+    let read = |json: bool, verbose: bool, keyring: bool| {
+        let mut command = msgr2();
+        command.arg("decode");
+        for (option, wanted) in [("--json", json), ("--verbose", verbose)] {
+            if wanted {
+                command.arg(option);
+            }
+        }
+        if keyring {
+            command.arg("--keyring").arg(&keys);
+        }
+        run(command.arg(&capture))
+    };
+    let parts = |line: &str| line.split(' ').skip(5).collect::<Vec<_>>().join(" ");
+    let shut: Vec<String> = read(false, false, false).lines().map(parts).collect();
+    assert_eq!(shut[0], "proposal plain Banner supported ENCRYPT|RECONNECT, required 0");
+    let records = shut.iter().filter(|line| line.starts_with("proposal secure Encrypted record"));
+    assert_eq!((shut.len(), records.count()), (13, 5));
+    let why = shut.iter().find(|line| line.contains("[Chat: Encrypted")).unwrap();
+    assert!(why.contains("osd"), "{why}");
+
+    let open: Vec<String> = read(false, false, true).lines().map(parts).collect();
+    assert_eq!(open.len(), 8 + 10, "{open:#?}");
+    assert!(open[8].starts_with("proposal secure SIGNATURE good (signs "), "{open:#?}");
+    assert!(open[16].starts_with("proposal secure MSG PING"), "{open:#?}");
+    assert!(open.iter().all(|line| !line.contains(": ")), "no findings: {open:#?}");
+
+    let lines: Vec<Value> = read(true, false, true).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let message = lines.iter().rfind(|line| line["name"] == "MSG").unwrap();
+    assert_eq!((&message["mode"], &message["record"], &message["tag"]), (&json!("secure"), &json!(1), &json!(7)));
+    assert_eq!(message["fields"]["front"], json!("6c696b6577697365"));
+    let last = lines.last().unwrap();
+    assert_eq!(last["signature"], json!("good"));
+    assert_eq!(last["relations"], json!([{"kind": "signs", "packet": last["packet"]}]));
+    // all of a record's bytes
+    let verbose = read(false, true, true);
+    assert_eq!(verbose.matches("Sealed len: ").count(), 5, "{verbose}");
+    assert!(verbose.contains("GCM tag: ") && verbose.contains("Frame len: "));
+}
+
+#[test]
+fn keys_in_the_capture_itself_are_used() {
+    let scratch = Scratch::new();
+    let path = scratch.file("exchange.pcapng");
+    let (wire, text) = exchange();
+    let block = |kind: u32, content: &[u8]| {
+        let padded = [content, &vec![0; content.len().next_multiple_of(4) - content.len()]].concat();
+        let length = (padded.len() as u32 + 12).to_le_bytes();
+        [&kind.to_le_bytes()[..], &length, &padded, &length].concat()
+    };
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let with = |text: &str| {
+        let mut file = block(0x0a0d_0d0a, &words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]));
+        file.extend(block(10, &[words(&[SECRETS_TYPE, text.len() as u32]), text.into()].concat()));
+        file.extend(block(1, &words(&[1, 0])));
+        for packet in &wire.packets {
+            let length = packet.bytes.len() as u32;
+            file.extend(block(6, &[words(&[0, 0, 0, length, length]), packet.bytes.clone()].concat()));
+        }
+        fs::write(&path, file).unwrap();
+        msgr2().arg("decode").arg(&path).output().unwrap()
+    };
+    let Output { status, stdout, stderr } = with(&text);
+    assert!(status.success() && stderr.is_empty());
+    assert_eq!(String::from_utf8(stdout).unwrap().matches(" SIGNATURE good").count(), 5);
+    let Output { status, stdout, stderr } = with("[service.osd]\nkey.2 = no key\n");
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(status.success() && said.contains("the keys in it can't be used: line 2: "), "{said}");
+    assert_eq!(String::from_utf8(stdout).unwrap().matches(" Encrypted record ").count(), 5);
+}
+
+#[test]
+fn a_keyring_that_is_none_is_an_error_with_its_line() {
+    let scratch = Scratch::new();
+    let keys = scratch.file("keys");
+    let capture = capture("none-mon.pcap");
+    fs::write(&keys, "[client.admin]\n\tcaps mon = \"allow *\"\n\tkey = AQ\n").unwrap();
+    let (out, said) = fails(&[Path::new("decode"), Path::new("--keyring"), &keys, &capture]);
+    assert!(out.is_empty() && said.contains("keys: line 3: "), "{said}");
+    let missing = scratch.file("missing");
+    let (out, said) = fails(&[Path::new("decode"), Path::new("--keyring"), &missing, &capture]);
+    assert!(out.is_empty() && said.contains("missing: "), "{said}");
 }

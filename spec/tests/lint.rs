@@ -321,6 +321,8 @@ fn lengths_and_constants() {
     finds("name: y, type: u32,", "name: y, type: list<rest>,", "no other can follow");
     finds("name: y, type: u32,", "name: y, type: list<sized>,", "must be all of a field");
     finds("name: y, type: u32,", "name: y, type: string, display: {base: hex},", "are for numbers");
+    finds("name: y, type: u32,", "name: y, type: u16, display: {as: packet},", "is for a u32");
+    finds("name: y, type: u32,", "name: y, type: u32, display: {as: hex},", "except `packet`");
     finds("display: {base: hex}", "display: {filter: MSGR2}", "a filter name is");
 }
 
