@@ -7,7 +7,7 @@
 //!
 //! Left out on purpose, with the reason:
 //!   get_ws_vcs_version_info          not exported by 4.0
-//!   secrets_register_type            declared but not exported by 4.0
+//!   secrets_register_type            declared but not exported by 4.0: src/secrets.rs looks it up
 //!   tcp_follow_conv_filter and co.   declared but not exported
 //!   prefs_register_decode_as_range_preference, prefs_register_custom_preference
 //!                                    declared but not exported

@@ -31,6 +31,7 @@ pub mod compat;
 pub mod item;
 pub mod packet;
 pub mod register;
+pub mod secrets;
 pub mod strings;
 
 /// The declarations as bindgen made them, one series only.
@@ -62,6 +63,7 @@ pub use item::{
     proto_item_is_generated, proto_item_is_hidden, proto_item_set_generated, proto_item_set_hidden, proto_item_set_url,
 };
 pub use register::{EI_INIT, ForC, ei, header_field, hf};
+pub use secrets::secrets_register_type;
 
 /// The series (major.minor) of the headers, as in "4.0".
 pub const HEADERS_SERIES: &str = env!("WIRESHARK_HEADERS_SERIES");
