@@ -4,12 +4,13 @@ use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use msgr2::tracker::Direction;
+use msgr2::tracker::{Direction, Knowledge};
 use wireshark_ffi_bindgen as ws;
 use ws::ForC;
 
 use crate::flow::{Call, Connection, Verdict, Wanted};
 use crate::ids::PROTO;
+use crate::keys;
 use crate::page::{Page, Wish};
 use crate::register::{DESEGMENT, VERIFY_CRC};
 use crate::replay;
@@ -18,6 +19,10 @@ use crate::replay;
 struct State {
     /// The connections of the open file; a conversation holds its place here, counted from 1.
     connections: Vec<Connection>,
+    /// What is known of their keys.
+    knowledge: Knowledge,
+    /// What is wrong with the keys that the user gave, until it has been said.
+    trouble: Option<Box<str>>,
     page: Page,
 }
 
@@ -26,7 +31,9 @@ static STATE: ForC<*mut State> = unsafe { ForC::new(ptr::null_mut()) };
 
 fn state() -> *mut State {
     if STATE.get().is_null() {
-        STATE.set(Box::into_raw(Box::new(State { connections: Vec::new(), page: Page::default() })));
+        let state =
+            State { connections: Vec::new(), knowledge: Knowledge::default(), trouble: None, page: Page::default() };
+        STATE.set(Box::into_raw(Box::new(state)));
     }
     STATE.get()
 }
@@ -34,7 +41,31 @@ fn state() -> *mut State {
 /// Called by Wireshark when a file is opened or closed, and before everything is dissected anew.
 pub(crate) unsafe extern "C" fn forget() {
     // SAFETY: no dissection is under way; the state is this module's own.
-    unsafe { (*state()).connections.clear() }
+    let state = unsafe { &mut *state() };
+    state.connections.clear();
+    state.knowledge = Knowledge::default();
+    state.trouble = None;
+}
+
+/// Called by Wireshark when a file is opened, and before everything is dissected anew, which it does too when
+/// preferences have changed.
+pub(crate) unsafe extern "C" fn prepare() {
+    // SAFETY: as above.
+    let state = unsafe { &mut *state() };
+    // a file that can't be read, or anything worse, must not keep Wireshark from opening a capture
+    let found = catch_unwind(keys::given).unwrap_or_default();
+    state.knowledge = found.knowledge;
+    state.trouble = found.trouble;
+}
+
+/// Keys that came with the capture.
+pub(crate) fn learn(block: &[u8]) {
+    // SAFETY: as above.
+    let state = unsafe { &mut *state() };
+    let learnt = catch_unwind(AssertUnwindSafe(|| keys::add(&state.knowledge, keys::BLOCK, block)));
+    if let Ok(Err(trouble)) = learnt {
+        state.trouble.get_or_insert(trouble);
+    }
 }
 
 /// Whether the conversation was taken on before.
@@ -93,7 +124,8 @@ pub(crate) unsafe fn dissect(
         let connections: &mut Vec<Connection> = &mut (*state).connections;
         let connection = connections.as_mut_ptr().add(place);
         let page = &raw mut (*state).page;
-        let parsed = catch_unwind(AssertUnwindSafe(|| parse(connection, page, &call, wish, first)));
+        let trouble = &raw mut (*state).trouble;
+        let parsed = catch_unwind(AssertUnwindSafe(|| parse(connection, page, &call, wish, first, trouble)));
         let wanted = match parsed {
             Ok(Some(wanted)) => wanted,
             Ok(None) => return Outcome::Foreign,
@@ -134,11 +166,12 @@ unsafe fn parse(
     call: &Call<'_>,
     wish: Wish,
     first: bool,
+    trouble: *mut Option<Box<str>>,
 ) -> Option<Option<Wanted>> {
-    // SAFETY: both point into `State`, and nobody else uses them meanwhile.
-    let (connection, page) = unsafe { (&mut *connection, &mut *page) };
+    // SAFETY: all point into `State`, and nobody else uses them meanwhile.
+    let (connection, page, trouble) = unsafe { (&mut *connection, &mut *page, &mut *trouble) };
     let found = if first {
-        match connection.first(call) {
+        match connection.first(call, trouble) {
             Verdict::Ours(found) => found,
             Verdict::Foreign => return None,
         }
@@ -165,7 +198,8 @@ unsafe fn place_of(state: *mut State, conversation: *mut ws::conversation_t) -> 
         if (1..=connections.len()).contains(&held) {
             return held - 1;
         }
-        connections.push(Connection::new(ws::Truth::is_true(VERIFY_CRC.get())));
+        let knowledge = (*state).knowledge.clone();
+        connections.push(Connection::new(ws::Truth::is_true(VERIFY_CRC.get()), knowledge));
         let place = connections.len();
         ws::conversation_add_proto_data(conversation, PROTO.get(), place as *mut c_void);
         place - 1

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use msgr2::frame::Check;
-use msgr2::tracker::{BANNER_PREFIX, Direction, Step, Tracker, Unit};
+use msgr2::frame::Dialect;
+use msgr2::tracker::{BANNER_PREFIX, Direction, Knowledge, Step, Tracker, Unit};
 
 /// A call of the dissector.
 #[derive(Clone, Copy)]
@@ -37,6 +38,8 @@ pub(crate) struct Found {
     pub units: Box<[Unit]>,
     /// What is left over at the end, and how many bytes it would take.
     pub wanted: Option<Wanted>,
+    /// What is wrong with the keys that the user gave, if this is where they were needed first.
+    pub trouble: Option<Box<str>>,
 }
 
 /// A unit that isn't there to its end.
@@ -73,12 +76,13 @@ pub(crate) struct Connection {
     sides: [Side; 2],
     found: HashMap<(u32, u32), Found>,
     check: bool,
+    knowledge: Knowledge,
 }
 
 /// Whether a connection that begins with these bytes is ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Begins {
-    /// With our banner, or in the middle with one of our frames.
+    /// With one of our banners, or in the middle with one of our frames.
     Ours,
     /// It may be; the banner isn't there to its end.
     Perhaps,
@@ -90,6 +94,10 @@ pub(crate) enum Begins {
 
 /// The banner of the legacy messenger.
 const LEGACY_BANNER: &[u8] = b"ceph v027";
+/// What the banners of all dialects begin with.
+const BANNERS: &[u8] = b"ceph ";
+/// The most bytes of the proposal's banner.
+const LONGEST_BANNER: usize = 39;
 
 /// Looks at the first bytes of a connection.
 pub(crate) fn begins(bytes: &[u8]) -> Begins {
@@ -103,6 +111,8 @@ pub(crate) fn begins(bytes: &[u8]) -> Begins {
         if bytes.len() >= BANNER_PREFIX.len() { Begins::Ours } else { Begins::Perhaps }
     } else if prefix(LEGACY_BANNER) {
         Begins::Legacy
+    } else if let Some(words) = bytes.strip_prefix(BANNERS) {
+        text_banner(words)
     } else if Tracker::recognises(bytes) {
         Begins::Ours
     } else {
@@ -110,16 +120,46 @@ pub(crate) fn begins(bytes: &[u8]) -> Begins {
     }
 }
 
+/// Looks at the two words of the proposal's banner. Everybody may begin with `ceph `, so all that is there must fit:
+/// up to 16 lower-case hexadecimal digits, a space, as many digits again, the end of the line.
+fn text_banner(words: &[u8]) -> Begins {
+    let most = LONGEST_BANNER - BANNERS.len();
+    let seen = &words[..words.len().min(most)];
+    let (line, ended) = match seen.iter().position(|&byte| byte == b'\n') {
+        Some(end) => (&seen[..end], true),
+        None => (seen, false),
+    };
+    let digits = |word: &[u8]| word.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let word = |word: &[u8]| (1..=16).contains(&word.len()) && digits(word);
+    match line.iter().position(|&byte| byte == b' ') {
+        Some(space) => {
+            let (first, second) = (&line[..space], &line[space + 1..]);
+            if !word(first) || second.len() > 16 || !digits(second) {
+                Begins::Foreign
+            } else if ended {
+                if second.is_empty() { Begins::Foreign } else { Begins::Ours }
+            } else {
+                Begins::Perhaps
+            }
+        }
+        None if ended || line.len() > 16 || !digits(line) => Begins::Foreign,
+        None => Begins::Perhaps,
+    }
+}
+
 impl Connection {
-    /// A connection whose segments' CRCs are checked or not.
-    pub(crate) fn new(check: bool) -> Self {
-        Connection { check, ..Connection::default() }
+    /// A connection whose segments' CRCs are checked or not, with the keys that all connections of the file share.
+    pub(crate) fn new(check: bool, knowledge: Knowledge) -> Self {
+        Connection { check, knowledge, ..Connection::default() }
     }
 
-    /// The first time that these bytes are seen.
-    pub(crate) fn first(&mut self, call: &Call<'_>) -> Verdict<'_> {
+    /// The first time that these bytes are seen. `trouble` is taken by the first connection that may need keys.
+    pub(crate) fn first(&mut self, call: &Call<'_>, trouble: &mut Option<Box<str>>) -> Verdict<'_> {
         match self.walk(call) {
-            Some(found) => {
+            Some(mut found) => {
+                if found.units.iter().any(|unit| unit.dialect == Some(Dialect::Proposal)) {
+                    found.trouble = trouble.take();
+                }
                 let place = self.found.entry(call.key).insert_entry(found);
                 Verdict::Ours(place.into_mut())
             }
@@ -140,14 +180,14 @@ impl Connection {
         side.carry -= found.carried;
 
         let tracker = self.tracker.get_or_insert_with(|| {
-            let mut tracker = match begins(&call.bytes[found.carried.min(call.bytes.len())..]) {
-                Begins::Ours if call.bytes.starts_with(BANNER_PREFIX) => Tracker::new(None),
-                Begins::Ours => Tracker::midway(),
-                _ => Tracker::new(None),
-            };
+            // with no banner in front it is the middle of a connection
+            let midway = call.bytes.get(found.carried..).is_some_and(Tracker::recognises);
+            let mut tracker = if midway { Tracker::midway() } else { Tracker::new(None) };
             tracker.set_check(if self.check { Check::Crc } else { Check::Nothing });
+            tracker.set_knowledge(self.knowledge.clone());
             tracker
         });
+        tracker.at(call.key.0);
         let whole = call.bytes.len() >= call.reported;
         let more = call.desegment && whole;
         let mut at = found.carried;
@@ -205,5 +245,36 @@ impl Connection {
             tracker.gap(call.direction);
         }
         begin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Begins, begins};
+
+    #[test]
+    fn banners() {
+        let ours = ["ceph v2\n", "ceph 3 0\n", "ceph 0 0\nmore", "ceph 00000000000000ff ffffffffffffffff\n\t"];
+        ours.iter().for_each(|text| assert_eq!(begins(text.as_bytes()), Begins::Ours, "{text:?}"));
+        let perhaps =
+            ["c", "ceph ", "ceph v", "ceph 3", "ceph 3 ", "ceph 3 0", "ceph 0123456789abcdef 0123456789abcdef"];
+        perhaps.iter().for_each(|text| assert_eq!(begins(text.as_bytes()), Begins::Perhaps, "{text:?}"));
+        assert_eq!(begins(b"ceph v027"), Begins::Legacy);
+        let foreign = [
+            "ceph  3\n",
+            "ceph 3\n",
+            "ceph 3 \n",
+            "ceph 3 0 \n",
+            "ceph 3 0\r\n",
+            "ceph A 0\n",
+            "ceph 0x3 0\n",
+            "ceph 3 0 1\n",
+            "ceph 12345678901234567",
+            "ceph 3 12345678901234567",
+            "ceph is a store\n",
+            "ceph add 0 x",
+            "cephalopod",
+        ];
+        foreign.iter().for_each(|text| assert_eq!(begins(text.as_bytes()), Begins::Foreign, "{text:?}"));
     }
 }

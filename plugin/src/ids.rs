@@ -3,11 +3,12 @@
 use std::ffi::c_int;
 use std::sync::OnceLock;
 
-use msgr2::FINDINGS;
 use msgr2::field::FIELDS;
-use msgr2::wire::{Field, FlagsInfo, Kind};
+use msgr2::wire::{FlagsInfo, Kind};
 use wireshark_ffi_bindgen as ws;
 use ws::ForC;
+
+use crate::page::NOTE_KINDS;
 
 /// The protocol.
 // SAFETY: Wireshark calls a plugin on one thread.
@@ -23,7 +24,7 @@ pub(crate) struct Ids {
     pub flags: *mut c_int,
     flag_words: Vec<(&'static FlagsInfo, usize)>,
     flags_of: Vec<usize>,
-    /// An expert info for each finding, and behind them one for a dissection that failed.
+    /// An expert info for each kind of note.
     pub experts: *mut ws::expert_field,
 }
 
@@ -62,7 +63,7 @@ pub(crate) fn ids() -> &'static Ids {
             flags: leak(count.max(1)),
             flag_words,
             flags_of,
-            experts: Vec::leak(vec![ws::EI_INIT; FINDINGS.len() + 1]).as_mut_ptr(),
+            experts: Vec::leak(vec![ws::EI_INIT; NOTE_KINDS]).as_mut_ptr(),
         }
     })
 }
@@ -72,11 +73,6 @@ fn leak(count: usize) -> *mut c_int {
 }
 
 impl Ids {
-    /// The id of a field.
-    pub(crate) fn field(&self, field: Field) -> c_int {
-        self.field_at(field.index)
-    }
-
     /// The id of the field at a place of the table.
     #[inline]
     pub(crate) fn field_at(&self, index: u16) -> c_int {
@@ -110,11 +106,11 @@ impl Ids {
         unsafe { *self.flags.add(at) }
     }
 
-    /// The expert info of a finding; the one behind the last is for a dissection that failed.
+    /// The expert info of a kind of note.
     #[inline]
-    pub(crate) fn expert(&self, index: usize) -> *mut ws::expert_field {
-        debug_assert!(index <= FINDINGS.len());
-        // SAFETY: the array has one more than there are findings.
-        unsafe { self.experts.add(index) }
+    pub(crate) fn expert(&self, kind: usize) -> *mut ws::expert_field {
+        debug_assert!(kind < NOTE_KINDS);
+        // SAFETY: the array has one for each kind.
+        unsafe { self.experts.add(kind) }
     }
 }

@@ -7,7 +7,7 @@
 //! 2. *Replay* ([`replay`]): walks the records and calls Wireshark. Wireshark leaves functions by `longjmp`, so
 //!    nothing here may need to be dropped, and no panic can come from here.
 //!
-//! [`claim`] says which connections are ours, [`register`] tells Wireshark what there is, [`dissect`] ties it together.
+//! [`claim`] says which connections are ours, [`keys`] has what opens those that are sealed, [`register`] tells Wireshark what there is, [`dissect`] ties it together.
 
 #![allow(rustdoc::private_intra_doc_links)] // these pages are for who works on it
 
@@ -16,6 +16,7 @@ mod dissect;
 #[forbid(unsafe_code)]
 mod flow;
 mod ids;
+mod keys;
 #[forbid(unsafe_code)]
 mod page;
 mod register;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use msgr2::FINDINGS;
-use msgr2::field::FIELDS;
-use msgr2::tracker::{Shown, Unit, UnitKind, show};
-use msgr2::wire::{Kind, Node, Recorded, Recorder};
+use msgr2::field::{self, FIELDS};
+use msgr2::tracker::{RelationKind, Shown, Unit, UnitKind, show};
+use msgr2::wire::{Field, Kind, Node, Recorded, Recorder};
 
 use crate::flow::Found;
 
@@ -22,8 +22,12 @@ pub(crate) struct Page {
     pub pieces: Vec<Piece>,
     /// The fields of all units.
     pub items: Vec<Item>,
+    /// The fields of all units that no byte holds.
+    pub generated: Vec<Item>,
     /// The notes of all units.
     pub notes: Vec<Note>,
+    /// What was in sealed records, one behind the other.
+    pub opened: Vec<u8>,
     /// Texts, each with a zero byte behind it.
     pub texts: Vec<u8>,
     recorder: Option<Recorder>,
@@ -37,20 +41,28 @@ pub(crate) struct Piece {
     pub start: u32,
     /// Its bytes, as many as there are.
     pub length: u32,
-    /// What stands in the info column, or nothing.
+    /// Whether its bytes are those of the last sealed record before it, opened.
+    pub inner: bool,
+    /// What was in it, if it is a sealed record: where that is in [`Page::opened`].
+    pub opened: Option<Range<u32>>,
+    /// What it is, in one line; or nothing if nobody asks.
     pub info: Text,
-    /// The dialect's name, or nothing.
-    pub dialect: Text,
-    /// The mode's name.
-    pub mode: Text,
-    /// The sender's role, or nothing.
-    pub sender: Text,
-    /// Whether it is a frame or encrypted bytes, and so has a mode.
-    pub framed: bool,
+    /// Whether that stands in the info column.
+    pub column: bool,
     /// Its fields.
     pub items: Range<u32>,
+    /// Its fields that no byte holds.
+    pub generated: Range<u32>,
     /// Its notes.
     pub notes: Range<u32>,
+}
+
+/// Where a unit stands, and whether the info column has it.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    inner: bool,
+    column: bool,
 }
 
 /// A text: where it begins in [`Page::texts`].
@@ -107,7 +119,7 @@ pub(crate) enum Value {
 /// An expert info.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Note {
-    /// The place of its kind in the table of findings; behind the last: the dissector itself failed.
+    /// The place of its kind in the table of findings; behind the last are those that only the plugin has.
     pub kind: usize,
     /// The first byte concerned.
     pub start: u32,
@@ -116,6 +128,13 @@ pub(crate) struct Note {
     /// What it says.
     pub text: u32,
 }
+
+/// The kind of a note: not everything is shown, or the dissection itself failed.
+pub(crate) const NOT_SHOWN: usize = FINDINGS.len();
+/// The kind of a note: there is something wrong with the keys that the user gave.
+pub(crate) const BAD_KEYRING: usize = FINDINGS.len() + 1;
+/// How many kinds of notes there are.
+pub(crate) const NOTE_KINDS: usize = FINDINGS.len() + 2;
 
 /// What somebody looks at.
 #[derive(Clone, Copy)]
@@ -131,7 +150,9 @@ impl Page {
     pub(crate) fn clear(&mut self) {
         self.pieces.clear();
         self.items.clear();
+        self.generated.clear();
         self.notes.clear();
+        self.opened.clear();
         self.texts.clear();
     }
 
@@ -149,13 +170,20 @@ impl Page {
             self.unit(unit, own, at, wish);
             at += unit.length.max(1) as usize;
         }
+        if let (Some(trouble), Some(piece)) = (&found.trouble, self.pieces.last()) {
+            // its notes are the last ones too
+            let (start, length, index) = (piece.start, piece.length, self.pieces.len() - 1);
+            let text = self.text(trouble);
+            self.notes.push(Note { kind: BAD_KEYRING, start, length, text });
+            self.pieces[index].notes.end += 1;
+        }
     }
 
     /// Instead of what could not be laid out: a note that says so.
     pub(crate) fn fail(&mut self, length: usize) {
         self.clear();
         let text = self.text("The msgr2 dissector failed here; please report it with this packet");
-        self.notes.push(Note { kind: FINDINGS.len(), start: 0, length: length as u32, text });
+        self.notes.push(Note { kind: NOT_SHOWN, start: 0, length: length as u32, text });
         self.bare(length, text);
     }
 
@@ -164,19 +192,50 @@ impl Page {
         self.pieces.push(Piece {
             start: 0,
             length: length as u32,
+            inner: false,
+            opened: None,
             info: Some(text),
-            dialect: None,
-            mode: None,
-            sender: None,
-            framed: false,
+            column: true,
             items: 0..0,
+            generated: 0..0,
             notes: 0..self.notes.len() as u32,
         });
     }
 
+    /// A unit of the connection itself, and what is in it if it is a sealed record.
     fn unit(&mut self, unit: &Unit, bytes: &[u8], at: usize, wish: Wish) {
+        if unit.inner().is_empty() {
+            return self.piece(unit, bytes, Place { at, inner: false, column: true }, wish);
+        }
+        // whoever asks for bytes alone gets no tree, and is to see these too
+        let view = unit.open(bytes);
+        self.piece(unit, bytes, Place { at, inner: false, column: view.is_none() }, wish);
+        let start = self.opened.len() as u32;
+        if let (Some(view), Some(piece)) = (&view, self.pieces.last_mut()) {
+            self.opened.extend_from_slice(view);
+            piece.opened = Some(start..self.opened.len() as u32);
+        }
+        let Some(view) = view else {
+            // only what is worth reporting is left, and the record stands for what is in it
+            let wish = Wish { tree: false, info: false };
+            for inner in unit.inner() {
+                self.piece(inner, &[], Place { at, inner: false, column: false }, wish);
+            }
+            return;
+        };
+        let mut at = 0;
+        for inner in unit.inner() {
+            let Some(rest) = view.get(at..) else { break };
+            let own = &rest[..rest.len().min(inner.length as usize)];
+            self.piece(inner, own, Place { at, inner: true, column: true }, wish);
+            at += inner.length.max(1) as usize;
+        }
+    }
+
+    fn piece(&mut self, unit: &Unit, bytes: &[u8], place: Place, wish: Wish) {
+        let Place { at, inner, column } = place;
         let (items, notes) = (self.items.len() as u32, self.notes.len() as u32);
-        let wish = Wish { info: wish.info && self.pieces.len() < MOST_INFOS, ..wish };
+        let wish = Wish { info: wish.info && column && self.pieces.len() < MOST_INFOS, ..wish };
         let mut info = None;
         if wish.tree {
             let mut recorder = self.recorder.take().unwrap_or_default();
@@ -187,7 +246,7 @@ impl Page {
             for node in recorder.nodes() {
                 if self.items.len() >= MOST_ITEMS {
                     let text = self.text("Fields left out: there are too many in this packet");
-                    self.notes.push(Note { kind: FINDINGS.len(), start: at as u32, length: bytes.len() as u32, text });
+                    self.notes.push(Note { kind: NOT_SHOWN, start: at as u32, length: bytes.len() as u32, text });
                     break;
                 }
                 let value = self.value(&recorder, node, bytes);
@@ -204,20 +263,52 @@ impl Page {
             let start = at as u32 + finding.start;
             self.notes.push(Note { kind: finding.kind as usize, start, length: finding.length, text });
         }
-        let dialect = unit.dialect().map(|name| self.text(name));
-        let mode = Some(self.text(unit.mode.name()));
-        let sender = unit.sender.map(|role| self.text(role.name()));
+        let generated = self.generated.len() as u32;
+        if wish.tree {
+            self.facts(unit);
+        }
         self.pieces.push(Piece {
             start: at as u32,
             length: bytes.len() as u32,
+            inner,
+            opened: None,
             info,
-            dialect,
-            mode,
-            sender,
-            framed: matches!(unit.kind, UnitKind::Frame(_) | UnitKind::Encrypted),
+            column,
             items: items..self.items.len() as u32,
+            generated: generated..self.generated.len() as u32,
             notes: notes..self.notes.len() as u32,
         });
+    }
+
+    /// What is known of a unit besides its bytes.
+    fn facts(&mut self, unit: &Unit) {
+        let framed = !matches!(unit.kind, UnitKind::Banner | UnitKind::Lost);
+        let texts = [
+            (field::COMMON_DIALECT, unit.dialect()),
+            (field::COMMON_MODE, framed.then(|| unit.mode.name())),
+            (field::COMMON_SENDER, unit.sender.map(|role| role.name())),
+            (field::COMMON_VERDICT, unit.verdict.map(|verdict| verdict.name())),
+        ];
+        for (field, text) in texts {
+            if let Some(text) = text {
+                let text = self.text(text);
+                self.fact(field, Value::Text(text));
+            }
+        }
+        if let Some(number) = unit.record() {
+            self.fact(field::COMMON_RECORD, Value::U64(number));
+        }
+        for relation in &unit.relations {
+            let field = match relation.kind {
+                RelationKind::Signs => field::COMMON_SIGNS,
+                RelationKind::Resumes => field::COMMON_RESUMES,
+            };
+            self.fact(field, Value::U32(relation.packet));
+        }
+    }
+
+    fn fact(&mut self, field: Field, value: Value) {
+        self.generated.push(Item { field: field.index, depth: 0, start: 0, length: 0, value });
     }
 
     fn info(&mut self, unit: &Unit, shown: &Shown<'_>) -> u32 {

@@ -10,7 +10,8 @@ use wireshark_ffi_bindgen as ws;
 use ws::ForC;
 
 use crate::ids::{Ids, PROTO, SUBTREES, ids};
-use crate::{claim, dissect};
+use crate::page::{BAD_KEYRING, NOT_SHOWN};
+use crate::{claim, dissect, keys};
 
 /// Whether frames are put together from several segments.
 // SAFETY: Wireshark calls a plugin on one thread.
@@ -18,6 +19,9 @@ pub(crate) static DESEGMENT: ForC<ws::WsBool> = unsafe { ForC::new(ws::TRUE) };
 /// Whether the CRCs of segments are checked.
 // SAFETY: as above.
 pub(crate) static VERIFY_CRC: ForC<ws::WsBool> = unsafe { ForC::new(ws::TRUE) };
+/// The name of the file with keys, or nothing.
+// SAFETY: as above.
+pub(crate) static KEYRING: ForC<*const c_char> = unsafe { ForC::new(c"".as_ptr()) };
 
 /// The mon's port, and those of all other daemons.
 const PORTS: &std::ffi::CStr = c"3300,6800-7568";
@@ -59,12 +63,13 @@ unsafe extern "C" fn protocol() {
         ws::proto_register_subtree_array(subtrees.leak().as_ptr().cast(), SUBTREES as c_int);
         experts(proto, ids);
         preferences(proto);
+        ws::register_init_routine(Some(dissect::prepare));
         ws::register_cleanup_routine(Some(dissect::forget));
     }
 }
 
 unsafe fn fields(proto: c_int, ids: &Ids) {
-    let mut infos: Vec<ws::hf_register_info> = Vec::new();
+    let mut infos = common_names();
     let mut named: Vec<(*const EnumInfo, *const c_void)> = Vec::new();
     for (index, field) in FIELDS.iter().enumerate() {
         let (kind, display, strings) = form(field, &mut named);
@@ -105,6 +110,7 @@ fn form(field: &FieldInfo, named: &mut Vec<(*const EnumInfo, *const c_void)>) ->
     let base = match field.display {
         Display::Dec => ws::BASE_DEC,
         Display::Hex => ws::BASE_HEX,
+        Display::Packet => return (ws::FT_FRAMENUM, ws::BASE_NONE as u32, ptr::null()),
     } as u32;
     let none = ws::BASE_NONE as u32;
     let unsigned = |width| match width {
@@ -143,6 +149,37 @@ fn form(field: &FieldInfo, named: &mut Vec<(*const EnumInfo, *const c_void)>) ->
     }
 }
 
+/// For each filter under which there are fields with different names, one more field that has all names of them.
+///
+/// Wireshark looks a name in a filter up in the field that was registered first. No packet has that one, so what is
+/// shown stays as each dialect names it. A name that two dialects have stands for the number in the one that comes
+/// later in the table; each frame's payload has a filter of its own, which finds it in all dialects.
+fn common_names() -> Vec<ws::hf_register_info> {
+    let mut filters: Vec<(&str, Vec<(&'static FieldInfo, &'static EnumInfo)>)> = Vec::new();
+    for field in FIELDS.iter() {
+        let Kind::Enum(_, info) = field.kind else { continue };
+        match filters.iter_mut().find(|(filter, _)| *filter == field.filter) {
+            Some((_, fields)) if fields.iter().any(|(_, known)| ptr::eq(*known, info)) => {}
+            Some((_, fields)) => fields.push((field, info)),
+            None => filters.push((field.filter, vec![(field, info)])),
+        }
+    }
+    let several = filters.into_iter().filter(|(_, fields)| fields.len() > 1);
+    several
+        .map(|(_, fields)| {
+            let values = fields.iter().rev().flat_map(|(_, info)| info.values);
+            let strings: Vec<ws::value_string> = values
+                .map(|value| ws::value_string { value: value.number as u32, strptr: text(value.name) })
+                .chain([ws::strings::VALUE_STRING_END])
+                .collect();
+            let (field, _) = fields[0];
+            let (kind, display, _) = form(field, &mut Vec::new());
+            let id = Box::leak(Box::new(-1));
+            info(id, field.label, field.filter, kind, display, strings.leak().as_ptr().cast(), field.doc)
+        })
+        .collect()
+}
+
 /// An enum's names as Wireshark's array; each enum has one.
 fn names(info: &'static EnumInfo, named: &mut Vec<(*const EnumInfo, *const c_void)>) -> *const c_void {
     if let Some((_, strings)) = named.iter().find(|(known, _)| ptr::eq(*known, info)) {
@@ -152,8 +189,7 @@ fn names(info: &'static EnumInfo, named: &mut Vec<(*const EnumInfo, *const c_voi
         let name = text(value.name);
         (value.number..=value.to).map(move |number| ws::value_string { value: number as u32, strptr: name })
     });
-    let end = ws::value_string { value: 0, strptr: ptr::null() };
-    let strings = values.chain([end]).collect::<Vec<_>>().leak().as_ptr().cast();
+    let strings = values.chain([ws::strings::VALUE_STRING_END]).collect::<Vec<_>>().leak().as_ptr().cast();
     named.push((info, strings));
     strings
 }
@@ -183,13 +219,11 @@ unsafe fn experts(proto: c_int, ids: &Ids) {
             info
         })
         .collect();
-    infos.push(ws::ei(
-        ids.expert(FINDINGS.len()),
-        c"msgr2.finding.not_shown",
-        ws::PI_UNDECODED as u32,
-        ws::PI_WARN as u32,
-        c"Not shown in full",
-    ));
+    let own = [
+        (NOT_SHOWN, c"msgr2.finding.not_shown", ws::PI_UNDECODED as u32, c"Not shown in full"),
+        (BAD_KEYRING, c"msgr2.finding.bad_keyring", ws::PI_DECRYPTION as u32, c"The keyring can't be used"),
+    ];
+    infos.extend(own.map(|(kind, name, group, text)| ws::ei(ids.expert(kind), name, group, ws::PI_WARN as u32, text)));
     let count = infos.len() as c_int;
     // SAFETY: the array lasts for good.
     unsafe {
@@ -217,6 +251,16 @@ unsafe fn preferences(proto: c_int) {
             c"The CRC of a frame's preamble is always checked, because the frame's length is in it.".as_ptr(),
             VERIFY_CRC.as_ptr(),
         );
+        ws::prefs_register_filename_preference(
+            module,
+            c"keyring".as_ptr(),
+            c"Keyring".as_ptr(),
+            c"A keyring file of the cluster, as Ceph's own tools write it: what is sealed with these keys, or with keys \
+              that can be learnt by them, is shown in the clear."
+                .as_ptr(),
+            KEYRING.as_ptr(),
+            false,
+        );
     }
 }
 
@@ -231,6 +275,7 @@ unsafe extern "C" fn hand_off() {
         let former: Vec<_> = (0..=u32::from(u16::MAX)).map(|port| ws::dissector_get_uint_handle(table, port)).collect();
         claim::FORMER.set(former.leak().as_ptr());
         ws::dissector_add_uint_range_with_preference(c"tcp.port".as_ptr(), PORTS.as_ptr(), handle);
+        keys::listen();
         ws::heur_dissector_add(
             c"tcp".as_ptr(),
             claim::heuristic,

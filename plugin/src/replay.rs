@@ -6,13 +6,12 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use msgr2::field;
 use msgr2::field::FIELDS;
 use msgr2::wire::Kind;
 use wireshark_ffi_bindgen as ws;
 
 use crate::ids::{Ids, PROTO, PROTOCOL_SUBTREE, ids};
-use crate::page::{Item, Note, Page, Piece, Text, Value};
+use crate::page::{Item, Note, Page, Piece, Value};
 
 /// The deepest tree; the spec's types nest less, and Wireshark has a limit too.
 const MOST_DEPTH: usize = 48;
@@ -40,33 +39,63 @@ unsafe fn text(page: *const Page, at: u32) -> *const c_char {
 ///
 /// # Safety
 ///
-/// `page` outlives the call and isn't touched meanwhile; its ranges lie within `target.tvb`.
+/// `page` outlives the call and isn't touched meanwhile; its ranges lie within `target.tvb`, those of inner pieces
+/// within what was opened.
 pub(crate) unsafe fn page(page: *const Page, target: Target) {
     // SAFETY: the caller's promises, and Wireshark's own rules for the calls.
     unsafe {
         let count = (*page).pieces.len();
+        let mut infos = 0;
+        // where inner pieces are shown
+        let mut within = target;
         let mut index = 0;
         while index < count {
-            piece(page, (*page).pieces.as_ptr().add(index), target);
+            let piece = (*page).pieces.as_ptr().add(index);
+            if (*piece).column
+                && let Some(info) = (*piece).info
+            {
+                let (columns, info) = ((*target.pinfo).cinfo, text(page, info));
+                if target.first && infos == 0 {
+                    ws::col_add_str(columns, ws::column::INFO, info);
+                } else {
+                    ws::col_append_sep_str(columns, ws::column::INFO, c", ".as_ptr(), info);
+                }
+                infos += 1;
+            }
+            if (*piece).inner {
+                show(page, piece, within);
+            } else {
+                within = Target { tree: show(page, piece, target), ..target };
+            }
+            if let Some(opened) = &(*piece).opened {
+                within.tvb = view(page, opened.start, opened.end, target);
+            }
             index += 1;
         }
     }
 }
 
-unsafe fn piece(page: *const Page, piece: *const Piece, target: Target) {
+/// What was in a sealed record, as one more pane of bytes.
+unsafe fn view(page: *const Page, start: u32, end: u32, target: Target) -> *mut ws::tvbuff_t {
+    // SAFETY: as in `page`; the copy lives as long as the packet's dissection, as the buffer over it does.
+    unsafe {
+        let length = (end - start) as usize;
+        let copy: *mut u8 = ws::wmem_alloc((*target.pinfo).pool, length.max(1) as _).cast();
+        ptr::copy_nonoverlapping((*page).opened.as_ptr().add(start as usize), copy, length);
+        let view = ws::tvb_new_child_real_data(target.tvb, copy, length as _, length as _);
+        ws::add_new_data_source(target.pinfo, view, c"Decrypted msgr2 record".as_ptr());
+        view
+    }
+}
+
+/// Shows one unit, and returns its tree.
+unsafe fn show(page: *const Page, piece: *const Piece, target: Target) -> *mut ws::proto_tree {
     // SAFETY: as in `page`.
     unsafe {
         let piece = &*piece;
-        if let Some(info) = piece.info {
-            let (columns, info) = ((*target.pinfo).cinfo, text(page, info));
-            if target.first && ptr::eq(piece, (*page).pieces.as_ptr()) {
-                ws::col_add_str(columns, ws::column::INFO, info);
-            } else {
-                ws::col_append_sep_str(columns, ws::column::INFO, c", ".as_ptr(), info);
-            }
-        }
         if target.tree.is_null() {
-            return notes(page, piece, target, ptr::null_mut());
+            notes(page, piece, target, ptr::null_mut());
+            return ptr::null_mut();
         }
         let (start, length) = (piece.start as c_int, piece.length as c_int);
         let top = ws::proto_tree_add_item(target.tree, PROTO.get(), target.tvb, start, length, ws::ENC_NA as _);
@@ -75,24 +104,15 @@ unsafe fn piece(page: *const Page, piece: *const Piece, target: Target) {
         }
         let ids = ids();
         let tree = ws::proto_item_add_subtree(top, ids.subtree(PROTOCOL_SUBTREE));
-        generated(page, target, tree, ids.field(field::COMMON_DIALECT), piece.dialect);
-        if piece.framed {
-            generated(page, target, tree, ids.field(field::COMMON_MODE), piece.mode);
+        let mut index = piece.generated.start as usize;
+        while index < piece.generated.end as usize {
+            let item = *(*page).generated.as_ptr().add(index);
+            ws::proto_item_set_generated(add(page, item, target, tree, ids));
+            index += 1;
         }
-        generated(page, target, tree, ids.field(field::COMMON_SENDER), piece.sender);
         items(page, piece, target, tree, ids);
         notes(page, piece, target, tree);
-    }
-}
-
-/// A field that no byte holds.
-unsafe fn generated(page: *const Page, target: Target, tree: *mut ws::proto_tree, hf: c_int, value: Text) {
-    // SAFETY: as in `page`.
-    unsafe {
-        if let Some(at) = value {
-            let item = ws::proto_tree_add_string(tree, hf, target.tvb, 0, 0, text(page, at));
-            ws::proto_item_set_generated(item);
-        }
+        tree
     }
 }
 
