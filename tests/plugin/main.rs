@@ -12,6 +12,7 @@ mod fields;
 mod load;
 mod others;
 mod pdml;
+mod proposal;
 mod recordings;
 mod segments;
 mod table;
