@@ -39,6 +39,8 @@ pub mod crypto;
 pub mod frame;
 #[cfg(feature = "capture")]
 pub mod pcapng;
+pub mod peer;
+pub mod session;
 pub mod tracker;
 pub mod wire;
 

@@ -1,0 +1,248 @@
+//! What an endpoint is, wants, and allows.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::EntityName;
+use crate::auth::ServiceKeys;
+use crate::auth::cephx::client::{Credentials, Ticket};
+use crate::auth::cephx::server::Authority;
+use crate::session::QueueLimits;
+use crate::types::{
+    AddrType, AddressFamily, AuthMethod, CephFeatures, CephxServices, EntityAddr, EntityType, Sockaddr,
+    SockaddrAddress, SockaddrInet, SockaddrInet6,
+};
+use crate::{limits, wire};
+
+/// What an endpoint is, wants, and allows.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who this process is.
+    pub entity: EntityName,
+    /// Its number. With method none a client's 0 asks for a new one.
+    pub gid: u64,
+    /// Its addresses, at least one. The nonce should be random: it tells processes apart.
+    pub addrs: Vec<EntityAddr<'static>>,
+    /// Features that it supports.
+    pub features_supported: CephFeatures,
+    /// Features that a peer must support.
+    pub features_required: CephFeatures,
+    /// Sessions end with their connections.
+    pub lossy: bool,
+    /// It understands how sessions are resumed. Without it all sessions are lossy.
+    pub reconnect: bool,
+    /// Whether it encrypts.
+    pub encryption: Encryption,
+    /// What an accepting side allows.
+    pub server: ServerAuth,
+    /// [`Event::Handshake`](super::Event::Handshake) tells of every frame of the handshake.
+    pub report_handshake: bool,
+    /// Limits.
+    pub limits: Limits,
+    /// Times.
+    pub times: Times,
+}
+
+impl Config {
+    /// The usual configuration for a process of this name.
+    pub fn new(entity: EntityName) -> Self {
+        Config {
+            entity,
+            gid: 0,
+            addrs: vec![entity_addr(AddrType::ANY, SocketAddr::from(([0, 0, 0, 0], 0)), 0)],
+            features_supported: CephFeatures(SUPPORTED),
+            features_required: CephFeatures::MSG_ADDR2,
+            lossy: false,
+            reconnect: true,
+            encryption: Encryption::default(),
+            server: ServerAuth::default(),
+            report_handshake: false,
+            limits: Limits::default(),
+            times: Times::default(),
+        }
+    }
+}
+
+/// What a Ceph of release 18 supports.
+const SUPPORTED: u64 = 0x3f01_cfbf_fffd_ffff;
+
+/// Whether a side encrypts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// It can't.
+    Never,
+    /// If the peer requires it.
+    #[default]
+    Possible,
+    /// If the peer can.
+    Wanted,
+    /// Always, in both directions; a peer that can't is refused.
+    Required,
+}
+
+/// What a server allows.
+#[derive(Clone, Debug, Default)]
+pub struct ServerAuth {
+    /// Methods, best first. None at all lets nobody in; `none` is left out if encryption is required.
+    pub methods: Vec<AuthMethod>,
+    /// What it takes to authenticate clients, which a mon does.
+    pub authority: Option<Arc<Authority>>,
+    /// The keys that open tickets for this kind of server.
+    pub service_keys: Option<ServiceKeys>,
+    /// Tickets take a second round, with a challenge.
+    pub challenge: bool,
+}
+
+/// How a client shows who it is.
+#[derive(Clone, Debug)]
+pub enum ClientAuth {
+    /// It says so, with method none.
+    None {
+        /// What the server is to be.
+        service: EntityType,
+    },
+    /// To a mon, with its key.
+    Authenticate {
+        /// Its name and key, and what it got before.
+        credentials: Credentials,
+        /// The services for which it wants tickets.
+        services: CephxServices,
+    },
+    /// To a server of the ticket's service.
+    Authorize {
+        /// The ticket.
+        ticket: Ticket,
+    },
+}
+
+impl ClientAuth {
+    /// The method.
+    pub fn method(&self) -> AuthMethod {
+        match self {
+            ClientAuth::None { .. } => AuthMethod::NONE,
+            ClientAuth::Authenticate { .. } | ClientAuth::Authorize { .. } => AuthMethod::CEPHX,
+        }
+    }
+}
+
+/// Whom a client connects to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// What the client would do to authenticate, best first. Of several with the same method the first is taken.
+    pub auth: Vec<ClientAuth>,
+    /// The number that the server must have.
+    pub peer_gid: Option<u64>,
+}
+
+impl Target {
+    /// A server of any number.
+    pub fn new(addr: SocketAddr, auth: Vec<ClientAuth>) -> Self {
+        Target { addr, auth, peer_gid: None }
+    }
+}
+
+/// Limits, all of them for this endpoint alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest frame_len before the sender's IDENT has taken effect. The spec's limit is the most.
+    pub early_frame: u32,
+    /// The largest frame_len. The spec's limit is the most.
+    pub frame: u32,
+    /// The most accepted connections.
+    pub connections: usize,
+    /// How many of them may be in the handshake.
+    pub half_open: usize,
+    /// The most sessions of a server, with and without a connection.
+    pub sessions: usize,
+    /// The most bytes in all receive buffers together. Connections in the handshake may fill half of it.
+    pub memory: usize,
+    /// The most messages queued and unacknowledged in a session.
+    pub queue_messages: usize,
+    /// The most bytes of them. A single message may be larger.
+    pub queue_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            early_frame: limits::PROPOSAL_MAX_EARLY_FRAME as u32,
+            frame: limits::PROPOSAL_MAX_FRAME as u32,
+            connections: 4096,
+            half_open: 1024,
+            sessions: 4096,
+            memory: 1 << 30,
+            queue_messages: 1024,
+            queue_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn queue(&self) -> QueueLimits {
+        QueueLimits { messages: self.queue_messages, bytes: self.queue_bytes }
+    }
+}
+
+/// Times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// From the connect to START or RECONNECT_OK.
+    pub handshake: Duration,
+    /// How long a connection may be without a frame from the peer.
+    pub idle: Duration,
+    /// When a KEEPALIVE2 asks whether a silent peer is there.
+    pub keepalive: Duration,
+    /// How long a session may be without a connection.
+    pub session: Duration,
+    /// How long an acknowledgement may take.
+    pub ack: Duration,
+    /// How long the answer to a CLOSE may take.
+    pub close: Duration,
+    /// The pause before a client that failed dials again; it doubles each time.
+    pub pause_first: Duration,
+    /// The longest such pause.
+    pub pause_most: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Times {
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(900),
+            keepalive: Duration::from_secs(300),
+            session: Duration::from_secs(900),
+            ack: Duration::from_secs(30),
+            close: Duration::from_secs(30),
+            pause_first: Duration::from_millis(200),
+            pause_most: Duration::from_secs(15),
+        }
+    }
+}
+
+/// An address for [`Config::addrs`].
+pub fn entity_addr(kind: AddrType, addr: SocketAddr, nonce: u32) -> EntityAddr<'static> {
+    let (family, address) = match addr {
+        SocketAddr::V4(v4) => {
+            let inet = SockaddrInet { port: wire::Be(v4.port()), ip: *v4.ip(), ..Default::default() };
+            (AddressFamily::INET, SockaddrAddress::Inet(inet))
+        }
+        SocketAddr::V6(v6) => {
+            let inet6 = SockaddrInet6 { port: wire::Be(v6.port()), ip: *v6.ip(), ..Default::default() };
+            (AddressFamily::INET6, SockaddrAddress::Inet6(inet6))
+        }
+    };
+    let sockaddr = Sockaddr { family, address, ..Default::default() };
+    EntityAddr { r#type: kind, nonce, sockaddr: Some(sockaddr), ..Default::default() }
+}
+
+/// Where an endpoint of this address listens, if that can be said.
+pub(crate) fn socket_addr(addr: &EntityAddr<'_>) -> Option<SocketAddr> {
+    match &addr.sockaddr.as_ref()?.address {
+        SockaddrAddress::Inet(inet) => Some(SocketAddr::from((inet.ip, inet.port.0))),
+        SockaddrAddress::Inet6(inet) => Some(SocketAddr::from((inet.ip, inet.port.0))),
+        SockaddrAddress::Other(_) => None,
+    }
+}

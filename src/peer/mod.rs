@@ -1,0 +1,35 @@
+//! One side of connections: a state machine without I/O.
+//!
+//! An [`Endpoint`] owns all connections and sessions of a process, as client and as server. Whoever drives it opens
+//! and closes sockets, tells it what came from them and what time it is, and writes what it wants written:
+//!
+//! - after every call it takes all [`Event`]s, and for each connection that [`Endpoint::dirty`] names it calls
+//!   [`Endpoint::transmit`] and writes the bytes;
+//! - it calls [`Endpoint::tick`] when [`Endpoint::timeout`] is reached;
+//! - after [`Event::Hangup`] it writes what `transmit` still gives, closes the socket and calls [`Endpoint::ended`].
+//!
+//! What all dialects have in common (sessions, queues, limits, timers, events) is here; each dialect has a module of
+//! its own, so far [`proposal`](crate::proposal).
+//!
+//! Random bytes are drawn from one stream, per connection in this order: what cephx draws (a client its nonce or
+//! challenge; a server its challenge and the connection secret), 16 bytes of salt if the side encrypts, 8 bytes of
+//! cookie if it isn't lossy.
+
+mod config;
+mod endpoint;
+mod error;
+mod event;
+mod proposal;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+pub use config::{ClientAuth, Config, Encryption, Limits, ServerAuth, Target, Times, entity_addr};
+pub use endpoint::Endpoint;
+pub use error::{Awaited, Error, Refusal};
+pub use event::{ConnectionId, Dropped, Event, PeerInfo, Refused, SessionId, Stats, Why};
+
+pub use crate::session::{Message, SendError};
+
+/// Since the Unix epoch. It never goes back: an endpoint takes the highest that it was told.
+pub type Time = std::time::Duration;
