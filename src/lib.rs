@@ -37,6 +37,8 @@
 pub mod auth;
 pub mod crypto;
 pub mod frame;
+#[cfg(feature = "net")]
+pub mod net;
 #[cfg(feature = "capture")]
 pub mod pcapng;
 pub mod peer;
