@@ -4,8 +4,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod capture;
+mod connect;
 mod decode;
+mod keyring;
+mod measure;
+mod peer;
 mod print;
+mod script;
+mod serve;
 mod spec;
 
 use std::io;
@@ -13,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Ceph's messenger v2: decode captures, read the spec.
+/// Ceph's messenger v2: decode captures, speak the protocol, read the spec.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
@@ -23,14 +29,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Connect(Box<connect::Args>),
     Decode(decode::Args),
+    #[command(subcommand)]
+    Keyring(keyring::Command),
+    Serve(Box<serve::Args>),
     #[command(subcommand)]
     Spec(spec::Command),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Connect(args) => connect::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Keyring(command) => keyring::run(&command),
+        Command::Serve(args) => serve::run(&args),
         Command::Spec(command) => spec::run(&command),
     };
     match result {

@@ -1,0 +1,258 @@
+//! `msgr2 connect`: a client to try things with.
+
+use std::io::{self, BufRead as _, Write as _};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use clap::Args as ClapArgs;
+use msgr2::auth::cephx::client::Credentials;
+use msgr2::auth::{EntityName, Keyring};
+use msgr2::net::{ConnectError, Endpoint, Session};
+use msgr2::peer::{ClientAuth, Error, Event, Message, Target, Why};
+use msgr2::types::{CephxServices, EntityType, MessageType};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::measure;
+use crate::peer::{self, Method, PeerArgs, entity_type, message_type, resolve};
+
+/// Connect to a server, send each line of standard input as a message, and print what comes back.
+///
+/// It ends when as many messages have come back as were sent. With cephx it authenticates at a mon, or, with
+/// --ticket-from, gets a ticket from a mon first and presents it to the server.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// The server: HOST:PORT.
+    #[arg(value_name = "ADDR")]
+    addr: String,
+    /// Who the client is.
+    #[arg(long, value_name = "NAME", default_value = "client.admin")]
+    name: EntityName,
+    /// What the server is: mon, osd, mds, mgr; without it a mon, or with --ticket-from an osd.
+    #[arg(long, value_name = "TYPE", value_parser = entity_type)]
+    service: Option<EntityType>,
+    /// Authenticate at this mon first, and present the ticket that it gives.
+    #[arg(long, value_name = "ADDR")]
+    ticket_from: Option<String>,
+    /// The type of the messages to send.
+    #[arg(long = "type", value_name = "TYPE", default_value = "PING", value_parser = message_type)]
+    kind: MessageType,
+    /// Don't wait for answers: close behind the last line.
+    #[arg(long)]
+    one_way: bool,
+    /// How long to wait for the next message before giving up, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    wait: u64,
+    /// Measure how quickly messages come back from an echo, instead of sending lines.
+    #[arg(long, conflicts_with = "one_way")]
+    measure: bool,
+    #[command(flatten)]
+    measurement: measure::Args,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+/// How many lines are read ahead.
+const LINES: usize = 64;
+/// How long sessions have to be closed at the end.
+const LEAVE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(connect(args))
+}
+
+async fn connect(args: &Args) -> Result<()> {
+    let keyring = args.peer.keyring()?;
+    let methods = args.peer.methods(keyring.is_some())?;
+    let addr = resolve(&args.addr).await?;
+    let keys: Vec<_> = args.peer.keyring_path().into_iter().collect();
+    let (config, recording) = args.peer.config(args.name.clone(), &keys)?;
+    let endpoint = Endpoint::new(config);
+    let printer = args.peer.events.then(|| print_events(&endpoint));
+
+    let result = async {
+        let auth = auth(args, &endpoint, &methods, keyring.as_ref()).await?;
+        let session = endpoint.connect(Target::new(addr, auth)).await.map_err(explain)?;
+        if args.peer.events {
+            eprintln!("connected to {}", peer::describe(&session.peer()));
+        }
+        if args.measure {
+            let result = args.measurement.run(&session, args.kind, Duration::from_secs(args.wait)).await?;
+            writeln!(io::stdout(), "{result}")?;
+        } else {
+            converse(args, &session).await?;
+        }
+        session.close().await?;
+        Ok(())
+    }
+    .await;
+
+    endpoint.shutdown(LEAVE).await;
+    drop(endpoint);
+    if let Some(printer) = printer {
+        // it ends with the endpoint
+        let _ = timeout(LEAVE, printer).await;
+    }
+    // why there was nothing to record says more
+    let recorded = recording.map_or(Ok(()), |recording| recording.finish());
+    result.and(recorded)
+}
+
+fn print_events(endpoint: &Endpoint) -> JoinHandle<()> {
+    let mut events = endpoint.events();
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            peer::print(&event);
+        }
+    })
+}
+
+/// How to authenticate, in order of preference.
+async fn auth(
+    args: &Args,
+    endpoint: &Endpoint,
+    methods: &[Method],
+    keyring: Option<&Keyring>,
+) -> Result<Vec<ClientAuth>> {
+    let service = args.service.unwrap_or(match args.ticket_from {
+        Some(_) => EntityType::OSD,
+        None => EntityType::MON,
+    });
+    let mut auth = Vec::new();
+    for method in methods {
+        auth.push(match method {
+            Method::None => ClientAuth::None { service },
+            Method::Cephx => cephx(args, endpoint, service, keyring).await?,
+        });
+    }
+    Ok(auth)
+}
+
+async fn cephx(args: &Args, endpoint: &Endpoint, service: EntityType, keyring: Option<&Keyring>) -> Result<ClientAuth> {
+    let Some(keyring) = keyring else {
+        bail!("cephx needs a key: --keyring FILE with a section [{}]", args.name);
+    };
+    let Some(entity) = keyring.get(&args.name) else {
+        bail!("the keyring has no section [{}]; --name says whose key is to be used", args.name);
+    };
+    let credentials = Credentials::new(args.name.clone(), entity.key.clone());
+    let Some(mon) = &args.ticket_from else {
+        if service != EntityType::MON {
+            bail!("{service} takes nobody without a ticket: --ticket-from ADDR of a mon that gives one");
+        }
+        return Ok(ClientAuth::Authenticate { credentials, services: CephxServices(0) });
+    };
+    let auth = ClientAuth::Authenticate { credentials, services: CephxServices(u32::from(service.0)) };
+    let session = endpoint.connect(Target::new(resolve(mon).await?, vec![auth])).await.map_err(explain)?;
+    let credentials = session.credentials();
+    session.close().await?;
+    let ticket = credentials.and_then(|credentials| credentials.ticket(service, now()).cloned());
+    let Some(ticket) = ticket else {
+        bail!(
+            "the mon gave no ticket for {service}: start it with --service-keys that have a section [service.{service}]"
+        );
+    };
+    Ok(ClientAuth::Authorize { ticket })
+}
+
+fn now() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Adds what may help.
+fn explain(error: ConnectError) -> anyhow::Error {
+    let help = match &error {
+        ConnectError::Unreachable { addr, .. } => {
+            let server =
+                if addr.ip().is_loopback() { format!("; `msgr2 serve --listen {addr}`?") } else { String::new() };
+            format!("is a server running there{server}")
+        }
+        ConnectError::Handshake { why: Why::Failed(Error::Denied { .. }), .. } => {
+            "has the server the same key under this name, and is it the kind of server that takes this?".to_owned()
+        }
+        ConnectError::Handshake { why: Why::Failed(Error::MethodsExhausted { .. }), .. } => {
+            "--auth says what to try; --keyring has the key for cephx".to_owned()
+        }
+        ConnectError::Handshake { .. } | ConnectError::TimedOut { .. } => {
+            "does the server speak the dialect proposal? --events shows the handshake".to_owned()
+        }
+        _ => return error.into(),
+    };
+    // the help is behind what has happened
+    match std::error::Error::source(&error) {
+        Some(source) => anyhow!("{error}: {source} ({help})"),
+        None => anyhow!("{error} ({help})"),
+    }
+}
+
+/// Sends lines and prints what comes.
+async fn converse(args: &Args, session: &Session) -> Result<()> {
+    let mut lines = read_lines();
+    let (mut sent, mut received) = (0u64, 0u64);
+    let mut open = true;
+    let wait = Duration::from_secs(args.wait);
+    while open || (!args.one_way && received < sent) {
+        tokio::select! {
+            line = lines.recv(), if open => match line {
+                Some(line) => {
+                    // what comes meanwhile waits in the session; only so much is under way that this can't stop both
+                    let mut message = Some(Message::new(args.kind, line?));
+                    while let Some(next) = message.take() {
+                        tokio::select! {
+                            result = session.send(next.clone()) => result?,
+                            come = session.receive() => {
+                                print(come?)?;
+                                received += 1;
+                                message = Some(next);
+                            }
+                        }
+                    }
+                    sent += 1;
+                }
+                None => open = false,
+            },
+            come = session.receive() => {
+                print(come?)?;
+                received += 1;
+            }
+            () = tokio::time::sleep(wait), if !open => {
+                bail!(
+                    "{received} of {sent} messages came back, and nothing more for {} s: \
+                     --wait changes that, --one-way doesn't wait at all",
+                    args.wait
+                );
+            }
+        }
+    }
+    while let Some(event) = session.try_event() {
+        if let Event::Reset { lost, .. } = &*event {
+            eprintln!("msgr2: the server had forgotten the session; {lost} message(s) may be lost");
+        }
+    }
+    Ok(())
+}
+
+fn print(message: Option<Message>) -> Result<()> {
+    let Some(message) = message else { bail!("the server has closed the session") };
+    let mut out = io::stdout().lock();
+    out.write_all(&message.front)?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// The lines of standard input, read by a thread: a read can't be given up.
+fn read_lines() -> mpsc::Receiver<io::Result<Vec<u8>>> {
+    let (sender, lines) = mpsc::channel(LINES);
+    thread::spawn(move || {
+        for line in io::stdin().lock().split(b'\n') {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}

@@ -1,0 +1,236 @@
+//! Options that `serve` and `connect` have in common, and what they both print.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::{Args, ValueEnum};
+use msgr2::auth::{EntityName, Keyring};
+use msgr2::net::{Config, Fault, Recorder};
+use msgr2::peer::{Encryption, Event, PeerInfo};
+use msgr2::types::{AuthMethod, EntityType, MessageType};
+use serde_json::Value;
+
+/// How a peer behaves on the wire.
+#[derive(Args)]
+pub(crate) struct PeerArgs {
+    /// The dialect to speak.
+    #[arg(long, value_name = "DIALECT", default_value = "proposal", value_parser = dialect)]
+    dialect: &'static str,
+    /// A method of authentication; several in order of preference. Without it cephx if there are keys, else none.
+    #[arg(long = "auth", value_name = "METHOD", value_delimiter = ',')]
+    auth: Vec<Method>,
+    /// A keyring in Ceph's format: the keys of whoever is to be known.
+    #[arg(long, value_name = "FILE")]
+    keyring: Option<PathBuf>,
+    /// Encrypt what is sent, if the peer can; with `required` both directions are, and peers that can't are refused.
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "wanted")]
+    encrypt: Option<Encrypt>,
+    /// Sessions end with their connections: nothing is sent twice.
+    #[arg(long)]
+    lossy: bool,
+    /// Record all that goes over the sockets, in pcapng format.
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
+    /// Put the keys into the recording, so that who reads it can open what is encrypted. Whoever has the file has
+    /// the keys.
+    #[arg(long, requires = "capture")]
+    capture_secrets: bool,
+    /// Let something go wrong with the sockets; may be repeated. kill-after-bytes=N, kill-after-frames=N and
+    /// kill-every-bytes=N reset connections, delay=MS waits before sending, split=N sends at most N bytes at a time,
+    /// corrupt-byte=N changes the Nth byte that is sent.
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<Fault>,
+    /// Print what happens to connections and sessions, handshakes included, on standard error.
+    #[arg(long)]
+    pub(crate) events: bool,
+}
+
+/// A method of authentication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// Everybody is who they say they are.
+    None,
+    /// Keys and tickets, as Ceph has them.
+    Cephx,
+}
+
+impl Method {
+    pub(crate) fn number(self) -> AuthMethod {
+        match self {
+            Method::None => AuthMethod::NONE,
+            Method::Cephx => AuthMethod::CEPHX,
+        }
+    }
+}
+
+/// When to encrypt.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Encrypt {
+    /// If the peer can.
+    Wanted,
+    /// Always.
+    Required,
+}
+
+fn dialect(name: &str) -> Result<&'static str, String> {
+    match name {
+        "proposal" => Ok("proposal"),
+        "v2.0" | "v2.1" => Err(format!("{name} comes with its peers, which aren't there yet; try proposal")),
+        _ => Err("there is proposal; v2.0 and v2.1 come with their peers".to_owned()),
+    }
+}
+
+impl PeerArgs {
+    /// The methods to use.
+    pub(crate) fn methods(&self, keys: bool) -> Result<Vec<Method>> {
+        let mut methods = self.auth.clone();
+        if methods.is_empty() {
+            methods.push(if keys { Method::Cephx } else { Method::None });
+        }
+        if methods == [Method::None] && self.encrypt == Some(Encrypt::Required) {
+            bail!("with method none there are no keys to encrypt with: try --auth cephx with a --keyring");
+        }
+        Ok(methods)
+    }
+
+    /// What the keyring file says.
+    pub(crate) fn keyring(&self) -> Result<Option<Keyring>> {
+        self.keyring.as_deref().map(|path| parse(path, Keyring::parse)).transpose()
+    }
+
+    /// The configuration of the endpoint, so far as both sides have it in common. `keys` are the files whose keys
+    /// go into a recording.
+    pub(crate) fn config(&self, name: EntityName, keys: &[&Path]) -> Result<(Config, Option<Recording>)> {
+        // proposal is the only one so far
+        debug_assert_eq!(self.dialect, "proposal");
+        let mut config = Config::new(name);
+        config.peer.lossy = self.lossy;
+        config.peer.encryption = match self.encrypt {
+            None => Encryption::Possible,
+            Some(Encrypt::Wanted) => Encryption::Wanted,
+            Some(Encrypt::Required) => Encryption::Required,
+        };
+        config.peer.report_handshake = self.events;
+        config.faults = self.faults.clone();
+        let recording = self.capture.as_deref().map(|path| self.recording(path, keys)).transpose()?;
+        if let Some(recording) = &recording {
+            config.capture = Some(recording.recorder.clone());
+        }
+        Ok((config, recording))
+    }
+
+    /// The keyring's path, for recordings.
+    pub(crate) fn keyring_path(&self) -> Option<&Path> {
+        self.keyring.as_deref()
+    }
+
+    fn recording(&self, path: &Path, keys: &[&Path]) -> Result<Recording> {
+        let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+        let mut recorder = Recorder::new(BufWriter::new(file)).with_context(|| format!("{}", path.display()))?;
+        if self.capture_secrets {
+            if keys.is_empty() {
+                bail!("--capture-secrets has no keys to put into the recording: add --keyring or --service-keys");
+            }
+            for keys in keys {
+                let text = fs::read(keys).with_context(|| format!("{}", keys.display()))?;
+                recorder.secrets(SECRETS, &text).with_context(|| format!("{}", path.display()))?;
+            }
+        }
+        Ok(Recording { path: path.to_owned(), recorder: Arc::new(Mutex::new(recorder)) })
+    }
+}
+
+/// The Secrets Type of keyrings and files of service keys in recordings: "MSGK".
+const SECRETS: u32 = 0x4d53_474b;
+
+/// A recording that is being written.
+pub(crate) struct Recording {
+    path: PathBuf,
+    recorder: Arc<Mutex<Recorder<BufWriter<File>>>>,
+}
+
+impl Recording {
+    /// Writes the rest, and says whether all went well.
+    pub(crate) fn finish(self) -> Result<()> {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.finish().with_context(|| format!("{}: the recording isn't complete", self.path.display()))
+    }
+}
+
+/// Reads a file of keys.
+pub(crate) fn parse<T, E>(path: &Path, parse: impl FnOnce(Vec<u8>) -> Result<T, E>) -> Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let text = fs::read(path)
+        .with_context(|| format!("{}: no keys to be had; `msgr2 keyring new NAME` makes some", path.display()))?;
+    parse(text).with_context(|| format!("{}", path.display()))
+}
+
+/// The address that a name stands for.
+pub(crate) async fn resolve(addr: &str) -> Result<SocketAddr> {
+    let found = tokio::net::lookup_host(addr).await;
+    let mut found = found.with_context(|| format!("{addr:?} is no address; HOST:PORT is"))?;
+    found.next().ok_or_else(|| anyhow!("{addr:?} has no address"))
+}
+
+/// A type of message by its name or number.
+pub(crate) fn message_type(text: &str) -> Result<MessageType, String> {
+    from_text(text).ok_or_else(|| format!("{text:?} is no type of message; PING is one, any number below 65536 too"))
+}
+
+/// A type of entity by its name.
+pub(crate) fn entity_type(text: &str) -> Result<EntityType, String> {
+    from_text(text).ok_or_else(|| format!("{text:?} is no type of entity; mon, osd, mds, mgr and client are"))
+}
+
+fn from_text<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    let value = match text.parse::<u64>() {
+        Ok(number) => Value::from(number),
+        Err(_) => Value::from(text),
+    };
+    serde_json::from_value(value).ok()
+}
+
+/// Who the peer is, in a few words.
+pub(crate) fn describe(peer: &PeerInfo) -> String {
+    let entity = match peer.entity.id.as_str() {
+        "" => peer.entity.kind.to_string(),
+        _ => peer.entity.to_string(),
+    };
+    let sealed = match (peer.sealed_out, peer.sealed_in) {
+        (true, true) => "encrypted",
+        (true, false) => "encrypted from here",
+        (false, true) => "encrypted from there",
+        (false, false) if peer.signed => "signed",
+        (false, false) => "neither signed nor encrypted",
+    };
+    let lossy = if peer.lossy { "lossy" } else { "stateful" };
+    format!("{entity} ({}), method {}, {sealed}, {lossy}", peer.gid, peer.method)
+}
+
+/// Prints an event on standard error.
+pub(crate) fn print(event: &Event) {
+    let line = match event {
+        Event::Handshake { connection, sent, frame, text } => {
+            let arrow = if *sent { ">" } else { "<" };
+            format!("{connection} {arrow} {frame} {text}").trim_end().to_owned()
+        }
+        Event::Established { session, connection, peer, resumed } => {
+            let how = if *resumed { "resumed" } else { "begun" };
+            format!("{session} {how} on {connection} with {}", describe(peer))
+        }
+        Event::Reset { session, lost } => format!("{session} reset by the server, {lost} message(s) may be lost"),
+        Event::Disconnected { session, why } => format!("{session} has no connection: {why}"),
+        Event::Closed { session, why, unacked } => format!("{session} is over: {why}; {unacked} message(s) unacked"),
+        Event::Failed { connection, error } => format!("{connection} failed: {error}"),
+        Event::Dropped { connection, what } => format!("{connection}: {what}"),
+        _ => return,
+    };
+    // whoever closed standard error doesn't want to know
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,207 @@
+//! `msgr2 serve`: a server to try things with.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args as ClapArgs;
+use msgr2::auth::cephx::server::Authority;
+use msgr2::auth::{EntityName, ServiceKeys, utime};
+use msgr2::net::{Endpoint, OsRandom, Session};
+use msgr2::peer::ServerAuth;
+use msgr2::types::{CryptoType, EntityType};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::peer::{self, Method, PeerArgs, parse};
+use crate::script::Script;
+
+/// Serve the protocol at an address, until SIGINT or SIGTERM.
+///
+/// A mon (--name mon.a, the default) authenticates clients by the keys of its --keyring and gives them tickets for
+/// the services in --service-keys. Any other server lets in who has a ticket for it, which it opens with its
+/// --service-keys. `msgr2 keyring` makes both files.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Where to listen; port 0 lets the system choose, and the first line of output says which it is.
+    #[arg(long, value_name = "ADDR")]
+    listen: String,
+    /// What to do with messages: echo sends them back, sink drops them, script=FILE goes by a file with lines
+    /// "expect TYPE TEXT" and "send TYPE TEXT".
+    #[arg(long, value_name = "HOW", default_value = "echo")]
+    behave: Behaviour,
+    /// Who the server is; its type decides what it serves.
+    #[arg(long, value_name = "NAME", default_value = "mon.a")]
+    name: EntityName,
+    /// The keys of services: a mon makes tickets with them, other servers open them.
+    #[arg(long, value_name = "FILE")]
+    service_keys: Option<PathBuf>,
+    /// Answer a ticket with a challenge, which costs a round trip.
+    #[arg(long)]
+    challenge: bool,
+    /// End after so many sessions.
+    #[arg(long, value_name = "N")]
+    sessions: Option<u64>,
+    /// End after one session.
+    #[arg(long, conflicts_with = "sessions")]
+    once: bool,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Clone, Debug)]
+enum Behaviour {
+    Echo,
+    Sink,
+    Script(PathBuf),
+}
+
+impl FromStr for Behaviour {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            None if text == "echo" => Ok(Behaviour::Echo),
+            None if text == "sink" => Ok(Behaviour::Sink),
+            Some(("script", file)) if !file.is_empty() => Ok(Behaviour::Script(file.into())),
+            _ => Err("echo, sink and script=FILE are known".to_owned()),
+        }
+    }
+}
+
+/// How long sessions have to be closed at the end.
+const LEAVE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let script = match &args.behave {
+        Behaviour::Script(file) => {
+            let text = fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+            Some(text.parse::<Script>().with_context(|| format!("{}", file.display()))?)
+        }
+        Behaviour::Echo | Behaviour::Sink => None,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(args, script))
+}
+
+/// What clients have to do to get in.
+fn admission(args: &Args) -> Result<ServerAuth> {
+    let keyring = args.peer.keyring()?;
+    let service_keys = args.service_keys.as_deref().map(|path| parse(path, ServiceKeys::parse)).transpose()?;
+    let methods = args.peer.methods(keyring.is_some() || service_keys.is_some())?;
+    let mut auth = ServerAuth { challenge: args.challenge, ..ServerAuth::default() };
+    auth.methods = methods.iter().map(|method| method.number()).collect();
+    if !methods.contains(&Method::Cephx) {
+        return Ok(auth);
+    }
+    if args.name.kind == EntityType::MON {
+        let Some(keyring) = keyring else {
+            bail!("a mon that speaks cephx needs the keys of its clients: --keyring FILE, or --auth none");
+        };
+        let mut keys = service_keys.clone().unwrap_or_default();
+        if keys.current(EntityType::AUTH).is_none() {
+            // nobody else has to know it
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            keys.rotate(EntityType::AUTH, CryptoType::AES, utime(now), &mut OsRandom)?;
+        }
+        auth.authority = Some(Authority::new(keyring, keys, FIRST_GLOBAL_ID, &mut OsRandom)?.into());
+    } else if service_keys.as_ref().is_none_or(|keys| keys.current(args.name.kind).is_none()) {
+        bail!(
+            "{} needs the keys of its service to open tickets: --service-keys FILE, made by `msgr2 keyring service {}`, \
+             or --auth none",
+            args.name,
+            args.name.kind
+        );
+    }
+    auth.service_keys = service_keys;
+    Ok(auth)
+}
+
+/// Where the numbers of clients begin, as in a young cluster.
+const FIRST_GLOBAL_ID: u64 = 4100;
+
+async fn serve(args: &Args, script: Option<Script>) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let keys: Vec<_> = args.peer.keyring_path().into_iter().chain(args.service_keys.as_deref()).collect();
+    let (mut config, recording) = args.peer.config(args.name.clone(), &keys)?;
+    config.peer.server = admission(args)?;
+    config.peer.gid = args.name.id.parse().unwrap_or(0);
+    let (endpoint, mut listener) = Endpoint::bind(config, &args.listen).await.with_context(|| {
+        format!("can't listen at {:?}; HOST:PORT is asked for, with a port that is free", args.listen)
+    })?;
+    let mut events = endpoint.events();
+    {
+        let mut out = io::stdout().lock();
+        writeln!(out, "listening on {}", listener.local_addr())?;
+        out.flush()?;
+    }
+
+    let behave = Arc::new((args.behave.clone(), script));
+    let most = if args.once { Some(1) } else { args.sessions };
+    let (mut accepted, mut failed) = (0u64, 0u64);
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            session = listener.accept(), if most.is_none_or(|most| accepted < most) => {
+                let Some(session) = session else { break };
+                accepted += 1;
+                let behave = behave.clone();
+                sessions.spawn(async move { attend(session, &behave.0, behave.1.as_ref()).await });
+            }
+            Some(ended) = sessions.join_next() => {
+                if let Err(error) = ended? {
+                    failed += 1;
+                    eprintln!("msgr2: {error:#}");
+                }
+            }
+            Some(event) = events.next(), if args.peer.events => peer::print(&event),
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+        }
+        if most.is_some_and(|most| accepted >= most) && sessions.is_empty() {
+            break;
+        }
+    }
+    sessions.detach_all();
+    drop(listener);
+    let broken = endpoint.shutdown(LEAVE).await;
+    while let (true, Some(event)) = (args.peer.events, events.try_next()) {
+        peer::print(&event);
+    }
+    if let Some(recording) = recording {
+        recording.finish()?;
+    }
+    if broken > 0 {
+        eprintln!("msgr2: {broken} session(s) were broken off");
+    }
+    if failed > 0 {
+        bail!("{failed} of {accepted} session(s) failed");
+    }
+    Ok(())
+}
+
+/// Serves a client until the session is over.
+async fn attend(session: Session, behave: &Behaviour, script: Option<&Script>) -> Result<()> {
+    if let Some(script) = script {
+        let result = script.run(&session).await;
+        // what went wrong before says more
+        let closed = session.close().await;
+        result?;
+        return Ok(closed?);
+    }
+    while let Some(mut message) = session.receive().await? {
+        if matches!(behave, Behaviour::Echo) {
+            message.seq = 0;
+            // nobody is there to be answered
+            if session.send(message).await.is_err() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! `msgr2 serve` and `msgr2 connect`, two processes that speak with each other over the loopback interface.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod programs;
+
+mod capture;
+mod combinations;
+mod faults;
+mod refusals;
