@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 
 use super::proposal::Connection;
 use super::shared::{Entry, Shared};
-use super::{Config, ConnectionId, Error, Event, Message, Refused, SendError, SessionId, Stats, Target, Time, Why};
+use super::{
+    ClientAuth, Config, ConnectionId, Error, Event, Message, Refused, SendError, SessionId, Stats, Target, Time, Why,
+};
 use crate::auth::cephx::client::Credentials;
 use crate::crypto::Random;
 use crate::limits;
@@ -34,6 +36,12 @@ pub struct Endpoint {
     accepted: usize,
     half_open: usize,
 }
+
+// whoever drives it may do so from any thread
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Endpoint>();
+};
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -119,11 +127,11 @@ impl Endpoint {
         if self.half_open >= limits.half_open {
             return Err(Refused::HalfOpen { limit: limits.half_open });
         }
-        let _ = from;
         let id = self.next_id();
         match Connection::new(id, Role::Server, None, &mut self.shared) {
             Ok(mut connection) => {
                 connection.half_open = true;
+                connection.remote = Some(from);
                 self.connections.insert(id, connection);
                 self.accepted += 1;
                 self.half_open += 1;
@@ -280,6 +288,23 @@ impl Endpoint {
         self.shared.sessions.get(&session)?.credentials.as_ref()
     }
 
+    /// Shows something else from the next connection on, for example a ticket that isn't about to expire.
+    pub fn set_auth(&mut self, session: SessionId, auth: Vec<ClientAuth>) {
+        if let Some(entry) = self.shared.sessions.get_mut(&session)
+            && let Some(target) = &mut entry.target
+        {
+            target.auth = auth;
+            entry.credentials = None;
+        }
+    }
+
+    /// The address of the other end, as the socket has it.
+    pub fn remote(&self, connection: ConnectionId) -> Option<SocketAddr> {
+        let link = self.connections.get(&connection)?;
+        let target = || Some(self.shared.sessions.get(&link.session?)?.target.as_ref()?.addr);
+        link.remote.or_else(target)
+    }
+
     /// The connection of a session.
     pub fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
         self.shared.sessions.get(&session)?.connection
@@ -332,13 +357,27 @@ impl Endpoint {
         let kept = link.buffered();
         let early = if link.established { 0 } else { kept };
         let limit = shared.config.limits.memory;
-        if shared.memory + kept > limit || shared.handshake_memory + early > limit / 2 {
+        if shared.memory + kept > limit {
             link.fail(Why::Failed(Error::MemoryExhausted { limit }));
             return;
         }
         (link.charged, link.charged_early) = (kept, early);
         shared.memory += kept;
         shared.handshake_memory += early;
+        if shared.handshake_memory > limit / 2 {
+            self.relieve();
+        }
+    }
+
+    /// Connections in the handshake keep too much: the one that keeps most ends, which isn't one that means well.
+    fn relieve(&mut self) {
+        let limit = self.shared.config.limits.memory;
+        let most = self.connections.iter_mut().max_by_key(|(_, link)| link.charged_early);
+        if let Some((&id, link)) = most {
+            link.fail(Why::Failed(Error::MemoryExhausted { limit }));
+            self.charge(id);
+            self.settle(id);
+        }
     }
 
     /// What is to be seen to whenever something has happened on a connection.
@@ -422,7 +461,7 @@ impl Endpoint {
                     .min(times.pause_most),
             };
             entry.attempts = entry.attempts.saturating_add(1);
-            entry.redial_at = Some(shared.now + pause);
+            entry.redial_at = Some(shared.now.saturating_add(pause));
         }
         shared.events.push_back(Event::Disconnected { session, why });
         self.arm_session(session);
@@ -449,7 +488,7 @@ impl Endpoint {
     fn tick_session(&mut self, id: SessionId) {
         let shared = &mut self.shared;
         let Some(entry) = shared.sessions.get_mut(&id) else { return };
-        if entry.lost_since.is_some_and(|since| shared.now >= since + shared.config.times.session) {
+        if entry.lost_since.is_some_and(|since| shared.now >= since.saturating_add(shared.config.times.session)) {
             self.end(id, Why::Expired);
             return;
         }
@@ -475,7 +514,7 @@ impl Endpoint {
     fn arm_session(&mut self, id: SessionId) {
         let shared = &mut self.shared;
         let Some(entry) = shared.sessions.get_mut(&id) else { return };
-        let expires = entry.lost_since.map(|since| since + shared.config.times.session);
+        let expires = entry.lost_since.map(|since| since.saturating_add(shared.config.times.session));
         let Some(deadline) = expires.into_iter().chain(entry.redial_at).min() else { return };
         if entry.armed.is_none_or(|armed| deadline < armed) {
             entry.armed = Some(deadline);

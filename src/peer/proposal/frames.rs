@@ -94,7 +94,7 @@ impl Connection {
                 Frame::IdentMissingFeatures(IdentMissingFeatures { features: self.lacks })
             }
             (Tag::START, _) => Frame::Start(Start { flags: 0 }),
-            (Tag::RECONNECT, _) => Frame::Reconnect(self.reconnect(shared).ok_or(nothing)?),
+            (Tag::RECONNECT, _) => Frame::Reconnect(self.reconnect(shared)?.ok_or(nothing)?),
             (Tag::RECONNECT_OK, _) => {
                 let entry = self.session.and_then(|session| shared.sessions.get_mut(&session));
                 let msg_seq = entry.map_or(0, |entry| entry.session.incoming.ack());
@@ -167,20 +167,24 @@ impl Connection {
         }
     }
 
-    fn reconnect(&mut self, shared: &mut Shared) -> Option<Reconnect> {
-        let entry = self.session.and_then(|session| shared.sessions.get_mut(&session))?;
+    fn reconnect(&mut self, shared: &mut Shared) -> Result<Option<Reconnect>, Error> {
+        let limit = limits::PROPOSAL_MAX_RECONNECTS as usize;
+        if self.reconnects >= limit {
+            return Err(Error::TooManyReconnects { limit });
+        }
+        let Some(entry) = self.session.and_then(|session| shared.sessions.get_mut(&session)) else { return Ok(None) };
         let session = &mut entry.session;
         if self.reconnects == 0 {
             session.connect_seq = session.connect_seq.saturating_add(1);
         }
         self.reconnects += 1;
-        Some(Reconnect {
+        Ok(Some(Reconnect {
             client_cookie: session.client_cookie,
             server_cookie: session.server_cookie,
             global_seq: self.global_seq,
             connect_seq: session.connect_seq,
             msg_seq: session.incoming.ack(),
-        })
+        }))
     }
 }
 

@@ -110,3 +110,54 @@ impl Inbound {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::proposal::{ConnectionKey, RecordError, Sealer, assemble};
+    use crate::wire::Role;
+
+    /// A direction that is sealed, and what seals it.
+    fn sealed() -> (Inbound, Sealer) {
+        let key = ConnectionKey::from_bytes([7; 32]);
+        let mut inbound = Inbound::default();
+        inbound.unseal(Opener::new(&key, Role::Client, &[9; 16]));
+        (inbound, Sealer::new(&key, Role::Client, &[9; 16]))
+    }
+
+    fn next(inbound: &mut Inbound) -> Result<Option<Tag>, Error> {
+        inbound.next(100, |_| Ok(())).map(|whole| whole.map(|whole| whole.tag))
+    }
+
+    #[test]
+    fn records_hold_whole_frames() {
+        let (mut inbound, mut sealer) = sealed();
+        let frames = [assemble(Tag::START, &[0; 8]), assemble(Tag::CLOSE, &[])].concat();
+        let mut bytes = Vec::new();
+        sealer.seal(&frames, &mut bytes).unwrap();
+        for (index, byte) in bytes.iter().enumerate() {
+            assert_eq!(next(&mut inbound), Ok(None), "byte {index}");
+            inbound.extend(&[*byte]);
+        }
+        assert_eq!(next(&mut inbound), Ok(Some(Tag::START)));
+        assert_eq!(next(&mut inbound), Ok(Some(Tag::CLOSE)));
+        assert_eq!((next(&mut inbound), inbound.len()), (Ok(None), 0));
+        for length in [3, 4, 12, 15] {
+            let (mut inbound, mut sealer) = sealed();
+            let mut bytes = Vec::new();
+            sealer.seal(&frames[..length], &mut bytes).unwrap();
+            inbound.extend(&bytes);
+            let first = next(&mut inbound);
+            let found = if length > 13 { next(&mut inbound) } else { first };
+            assert_eq!(found, Err(Error::PartOfFrame { record: 0 }), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_record_is_at_most_as_long_as_a_frame() {
+        let (mut inbound, _) = sealed();
+        inbound.extend(&121u32.to_le_bytes());
+        let too_large = RecordError::TooLarge { sealed_len: 121, limit: 120 };
+        assert_eq!(next(&mut inbound), Err(Error::Record(too_large)));
+    }
+}

@@ -14,6 +14,7 @@ mod server_auth;
 mod transmit;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -83,6 +84,8 @@ pub(crate) struct Connection {
     last_frame: Time,
     /// When the handshake ended.
     pub(crate) established: bool,
+    /// Where an accepted connection comes from.
+    pub(crate) remote: Option<SocketAddr>,
     /// Why it is over.
     pub(crate) over: Option<Why>,
     /// The endpoint has taken note of that.
@@ -169,6 +172,7 @@ impl Connection {
             begun: shared.now,
             last_frame: shared.now,
             established: false,
+            remote: None,
             over: None,
             settled: false,
             half_open: false,
@@ -531,19 +535,19 @@ impl Connection {
         }
         let times = &shared.config.times;
         if !self.established {
-            return Some(self.begun + times.handshake);
+            return Some(self.begun.saturating_add(times.handshake));
         }
-        let keepalive = (!self.keepalive_sent).then(|| self.last_frame + times.keepalive);
-        let ack = self.ack_since.map(|since| since + times.ack);
-        let close = self.close_since.map(|since| since + times.close);
-        [keepalive, ack, close].into_iter().flatten().chain([self.last_frame + times.idle]).min()
+        let keepalive = (!self.keepalive_sent).then(|| self.last_frame.saturating_add(times.keepalive));
+        let ack = self.ack_since.map(|since| since.saturating_add(times.ack));
+        let close = self.close_since.map(|since| since.saturating_add(times.close));
+        [keepalive, ack, close].into_iter().flatten().chain([self.last_frame.saturating_add(times.idle)]).min()
     }
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, shared: &mut Shared) -> Result<(), Error> {
         let times = &shared.config.times;
         let now = shared.now;
-        let past = |since: Time, wait: Time| now >= since + wait;
+        let past = |since: Time, wait: Time| now >= since.saturating_add(wait);
         let timed_out = |what| Err(Error::TimedOut { what });
         if self.over.is_some() {
             return Ok(());

@@ -373,8 +373,9 @@ fn tampered(mut tamper: impl FnMut(usize, Vec<Vec<u8>>) -> Vec<Vec<u8>> + 'stati
         flight += 1;
         tamper(flight, frames(&bytes)).concat()
     }));
-    for text in ["one", "two", "three"] {
-        network.send(0, session, text);
+    // the first flight has two messages
+    for texts in [&["one", "two"][..], &["three"]] {
+        texts.iter().for_each(|text| network.send(0, session, text));
         network.run_for(SECOND);
     }
     network
@@ -401,8 +402,10 @@ fn signed_frames_on_their_way() {
             },
             "signature 2 of the peer doesn't verify",
         ),
-        (|frames| [frames.clone(), frames].concat(), "signature 3 of the peer doesn't verify"),
+        (|frames| [frames.clone(), frames].concat(), "signature 4 of the peer doesn't verify"),
         (|_| Vec::new(), "signature 2 of the peer doesn't verify"),
+        (|frames| [&frames[2..], &frames[..2]].concat(), "signature 2 of the peer doesn't verify"),
+        (|frames| frames[2..].to_vec(), "signature 2 of the peer doesn't verify"),
         (|frames| [frames, vec![any(Tag::ENCRYPT_BEGIN.0, &[0; 20])]].concat(), "ENCRYPT_BEGIN isn't the first frame"),
         (|frames| [frames, vec![any(Tag::SIGNATURE.0, &[0; 31])]].concat(), "a SIGNATURE with a frame_len of 32"),
         (|frames| [frames, vec![vec![0; 4]]].concat(), "a frame_len of 0"),
@@ -547,8 +550,17 @@ fn two_thousand_hostile_connections() {
         }
     }
     assert!(most > limit / 3 && most <= limit, "{most}");
+    // somebody else who means well gets in
+    let mut config = client_config();
+    config.addrs = vec![entity_addr(AddrType::ANY, SocketAddr::from(([192, 0, 2, 11], 0)), 99)];
+    network.join(endpoint(config, "another client"), addr(11));
+    let target = Target::new(addr(1), client_auth(Auth::Authorize));
+    let newcomer = network.nodes[2].endpoint.connect(network.now, target);
+    network.run_for(SECOND / 4);
+    assert!(network.logged(2, "established"), "{:?}", network.nodes[2].log);
+    network.nodes[2].endpoint.close(network.now, newcomer);
+    network.run_for(SECOND / 4);
     assert!(network.nodes[1].log.iter().any(|line| line.contains("memory_exhausted")));
-    network.run_for(SECOND / 2);
     assert_eq!((network.texts(1).len(), network.texts(0).len()), (20, 20), "the good session went on");
     // those that wait for nothing are given up in time
     network.run_for(11 * SECOND);

@@ -59,8 +59,39 @@ fn signed_and_sealed_messages_through_kills() {
 #[test]
 fn kills_in_the_handshake_too() {
     // so often that most connections end before they carry anything
-    for seed in 0..20 {
+    for seed in 0..10 {
         through_kills(Auth::None, Encryption::Possible, 50, 40, 250, seed);
         through_kills(Auth::Authorize, Encryption::Required, 50, 40, 700, seed);
+    }
+}
+
+#[test]
+fn bytes_that_change_on_their_way() {
+    for seed in 0..30 {
+        let encryption = if seed % 2 == 0 { Encryption::Possible } else { Encryption::Required };
+        let (mut network, sessions) = established(Auth::Authorize, |client, _| client.encryption = encryption);
+        network.run_for(Duration::from_secs(1));
+        let mut dice = Dice(seed);
+        network.tamper = Some(Box::new(move |_, mut bytes| {
+            let at = dice.roll(bytes.len() as u64 * 4) as usize;
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << dice.roll(8);
+            }
+            bytes
+        }));
+        for number in 0..40u64 {
+            for node in 0..2 {
+                assert!(network.send_number(node, sessions[node], number));
+            }
+            network.run_for(Duration::from_millis(50));
+        }
+        network.tamper = None;
+        network.run_for(Duration::from_secs(100));
+        for node in 0..2 {
+            let received = &network.nodes[node].received[&sessions[node]];
+            let numbers: Vec<_> = received.iter().map(|message| message.front.to_vec()).collect();
+            let expected: Vec<_> = (0..40u64).map(|number| number.to_le_bytes().to_vec()).collect();
+            assert_eq!(numbers, expected, "seed {seed} node {node}: {:#?}", network.nodes[node].log);
+        }
     }
 }

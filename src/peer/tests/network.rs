@@ -66,32 +66,34 @@ type Tamper = Option<Box<dyn FnMut(usize, Vec<u8>) -> Vec<u8>>>;
 
 impl Network {
     pub(super) fn new(endpoints: Vec<(Endpoint, SocketAddr)>) -> Self {
-        let bytes = vec![0; endpoints.len()];
-        let nodes = endpoints
-            .into_iter()
-            .map(|(endpoint, addr)| Node {
-                endpoint,
-                addr,
-                log: Vec::new(),
-                received: HashMap::new(),
-                sessions: Vec::new(),
-                lost_sessions: Vec::new(),
-                writable: true,
-            })
-            .collect();
-        Network {
+        let mut network = Network {
             now: START,
-            nodes,
+            nodes: Vec::new(),
             links: Vec::new(),
             latency: Duration::from_millis(10),
             kill_in: None,
             kills: (0, 1, Dice(1)),
             killed: 0,
             piece: usize::MAX,
-            bytes,
+            bytes: Vec::new(),
             refuse_dials: false,
             tamper: None,
-        }
+        };
+        endpoints.into_iter().for_each(|(endpoint, addr)| network.join(endpoint, addr));
+        network
+    }
+
+    pub(super) fn join(&mut self, endpoint: Endpoint, addr: SocketAddr) {
+        self.bytes.push(0);
+        self.nodes.push(Node {
+            endpoint,
+            addr,
+            log: Vec::new(),
+            received: HashMap::new(),
+            sessions: Vec::new(),
+            lost_sessions: Vec::new(),
+            writable: true,
+        });
     }
 
     pub(super) fn send(&mut self, node: usize, session: SessionId, text: &str) {

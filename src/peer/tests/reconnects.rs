@@ -222,3 +222,37 @@ fn an_ack_that_does_not_come_ends_the_connection() {
     network.run_for(120 * SECOND);
     assert_eq!(network.texts(1), ["one"]);
 }
+
+#[test]
+fn a_close_that_nobody_answers() {
+    for lossy in [false, true] {
+        let (mut network, [session, _]) = established(Auth::Authorize, |client, _| client.lossy = lossy);
+        network.latency = 3600 * SECOND;
+        network.nodes[0].endpoint.close(network.now, session);
+        network.run_for(29 * SECOND);
+        assert!(network.nodes[0].lost_sessions.is_empty());
+        network.run_for(2 * SECOND);
+        assert!(network.logged(0, "closed: CLOSE wasn't answered in time, 0 unacked"), "{:?}", network.nodes[0].log);
+    }
+}
+
+#[test]
+fn a_server_that_never_agrees() {
+    let (mut network, [session, other]) = established(Auth::None, |client, server| {
+        reports(client, server);
+        client.times.pause_first = 100 * SECOND;
+    });
+    network.cut();
+    let asked = |network: &Network| network.nodes[0].log.iter().filter(|line| line.starts_with("> RECONNECT ")).count();
+    network.send(0, session, "one");
+    while asked(&network) < 20 && network.step() {
+        // whatever the client says, the server knows of something newer
+        if let Some(entry) = network.nodes[1].endpoint.shared.sessions.get_mut(&other) {
+            entry.session.connect_seq += 100;
+        }
+        if network.logged(0, "more than 10 RECONNECT") {
+            break;
+        }
+    }
+    assert!(network.logged(0, "disconnected: more than 10 RECONNECT frames"), "{:?}", network.nodes[0].log);
+}
