@@ -488,7 +488,7 @@ impl Endpoint {
     fn tick_session(&mut self, id: SessionId) {
         let shared = &mut self.shared;
         let Some(entry) = shared.sessions.get_mut(&id) else { return };
-        if entry.lost_since.is_some_and(|since| shared.now >= since.saturating_add(shared.config.times.session)) {
+        if entry.expires(&shared.config.times).is_some_and(|at| shared.now >= at) {
             self.end(id, Why::Expired);
             return;
         }
@@ -514,7 +514,7 @@ impl Endpoint {
     fn arm_session(&mut self, id: SessionId) {
         let shared = &mut self.shared;
         let Some(entry) = shared.sessions.get_mut(&id) else { return };
-        let expires = entry.lost_since.map(|since| since.saturating_add(shared.config.times.session));
+        let expires = entry.expires(&shared.config.times);
         let Some(deadline) = expires.into_iter().chain(entry.redial_at).min() else { return };
         if entry.armed.is_none_or(|armed| deadline < armed) {
             entry.armed = Some(deadline);

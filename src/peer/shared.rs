@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use super::config::socket_addr;
-use super::{Config, ConnectionId, Dropped, Event, SessionId, Target, Time};
+use super::{Config, ConnectionId, Dropped, Event, SessionId, Target, Time, Times};
 use crate::auth::cephx::client::Credentials;
 use crate::crypto::Random;
 use crate::session::{Given, PeerKey, Session, SessionTable};
@@ -88,6 +88,14 @@ impl Entry {
             dialling: false,
             armed: None,
         }
+    }
+
+    /// When it has been too long without a connection. Who has closed it and is a server can only wait for a client
+    /// that may have got the CLOSE, and won't come again.
+    pub(crate) fn expires(&self, times: &Times) -> Option<Time> {
+        let given_up = self.closing && self.role == Role::Server;
+        let wait = if given_up { times.close.min(times.session) } else { times.session };
+        self.lost_since.map(|since| since.saturating_add(wait))
     }
 }
 

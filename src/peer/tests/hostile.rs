@@ -206,6 +206,23 @@ fn acks_in_lossy_sessions() {
 }
 
 #[test]
+fn more_sessions_than_allowed() {
+    let mut config = server_config(Auth::None);
+    config.limits.sessions = 1;
+    let mut raw = Raw::new(config);
+    for (host, nonce) in [(10, 1), (11, 2)] {
+        raw.connection = raw.endpoint.accept(START, addr(host)).unwrap();
+        raw.receive(BANNER);
+        raw.frame(&set_method(AuthMethod::NONE));
+        raw.frame(&none_request());
+        raw.frame(&Frame::Ident(Ident { addrs: vec![entity_addr(AddrType::ANY, addr(host), nonce)], ..ident() }));
+        raw.frame(&Frame::Start(Start { flags: 0 }));
+    }
+    assert_eq!(raw.error(), Some(Error::TooManySessions { limit: 1 }));
+    assert_eq!(raw.endpoint.stats().sessions, 1);
+}
+
+#[test]
 fn gaps_in_lossy_sessions() {
     let mut raw = authenticated();
     raw.frame(&Frame::Ident(Ident { flags: ConnectionFlags::LOSSY, cookie: 0, ..ident() }));

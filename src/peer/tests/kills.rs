@@ -80,15 +80,15 @@ fn bytes_that_change_on_their_way() {
             bytes
         }));
         for number in 0..40u64 {
-            for node in 0..2 {
-                assert!(network.send_number(node, sessions[node], number));
+            for (node, session) in sessions.into_iter().enumerate() {
+                assert!(network.send_number(node, session, number));
             }
             network.run_for(Duration::from_millis(50));
         }
         network.tamper = None;
         network.run_for(Duration::from_secs(100));
-        for node in 0..2 {
-            let received = &network.nodes[node].received[&sessions[node]];
+        for (node, session) in sessions.into_iter().enumerate() {
+            let received = &network.nodes[node].received[&session];
             let numbers: Vec<_> = received.iter().map(|message| message.front.to_vec()).collect();
             let expected: Vec<_> = (0..40u64).map(|number| number.to_le_bytes().to_vec()).collect();
             assert_eq!(numbers, expected, "seed {seed} node {node}: {:#?}", network.nodes[node].log);

@@ -256,3 +256,17 @@ fn a_server_that_never_agrees() {
     }
     assert!(network.logged(0, "disconnected: more than 10 RECONNECT frames"), "{:?}", network.nodes[0].log);
 }
+
+#[test]
+fn a_closed_session_whose_client_is_gone() {
+    let (mut network, sessions) = established(Auth::None, |_, _| {});
+    network.send(1, sessions[1], "last words");
+    network.nodes[1].endpoint.close(network.now, sessions[1]);
+    network.pump();
+    // the client gets all of it, and its answer gets lost
+    network.run_until(SECOND, |network| network.logged(0, "closed: closed"));
+    network.cut();
+    assert_eq!(network.texts(0), ["last words"]);
+    network.run_for(31 * SECOND);
+    assert!(network.logged(1, "closed: "), "{:?}", network.nodes[1].log);
+}
