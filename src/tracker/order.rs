@@ -204,6 +204,9 @@ impl End {
     /// Whether the frame says nothing new: it waits already, and behind it wait only frames of its kind, which lead
     /// to a state that they don't leave.
     fn repeats(&self, tag: u8, facts: Facts) -> bool {
+        if self.waiting.is_empty() {
+            return false;
+        }
         let mut tail = self.waiting.iter().rev().take_while(|(waiting, _)| self.steady(*waiting));
         self.steady(tag) && tail.any(|waiting| *waiting == (tag, facts))
     }
@@ -422,5 +425,84 @@ mod tests {
         for end in &order.hypotheses[0].ends {
             assert!(end.waiting.len() <= MOST_UNREAD && end.possible.len() <= MOST_POSSIBILITIES);
         }
+    }
+
+    use crate::proposal::Tag as P;
+
+    fn talk(order: &mut Order, frames: &[(Direction, P)]) -> Vec<bool> {
+        frames.iter().map(|(direction, tag)| order.frame(*direction, tag.0, Facts::default()).is_ok()).collect()
+    }
+
+    fn proposal() -> Order {
+        let mut order = Order::new(&PROPOSAL, None);
+        order.banner(S);
+        order.banner(C);
+        order
+    }
+
+    const TALK: &[(Direction, P)] = &[
+        (S, P::AUTH_METHODS),
+        (C, P::AUTH_SET_METHOD),
+        (C, P::AUTH_REQUEST),
+        (S, P::AUTH_REPLY),
+        (S, P::IDENT),
+        (C, P::IDENT),
+        (C, P::START),
+        (C, P::MSG),
+        (S, P::MSG),
+        (S, P::CLOSE),
+        (C, P::MSG),
+        (C, P::CLOSE),
+    ];
+
+    #[test]
+    fn what_a_side_does_on_its_own_moves_it() {
+        assert!(!talk(&mut proposal(), TALK).contains(&false));
+        // without waiting for the banner, or for the methods
+        let mut order = Order::new(&PROPOSAL, None);
+        order.banner(C);
+        assert!(!talk(&mut order, &[TALK[1], TALK[2]]).contains(&false));
+        order.banner(S);
+        assert_eq!(order.role(C), Some(Role::Client));
+        assert!(!talk(&mut order, &[TALK[0]]).contains(&false));
+        assert!(!talk(&mut order, &TALK[3..]).contains(&false));
+        // a choice is made once, and nothing follows a CLOSE
+        assert!(order.frame(C, P::AUTH_SET_METHOD.0, Facts::default()).is_err());
+        let mut order = proposal();
+        talk(&mut order, &TALK[..10]);
+        assert!(order.frame(S, P::MSG.0, Facts::default()).is_err());
+    }
+
+    #[test]
+    fn facts_decide_between_moves() {
+        let done = Facts::default().with(Guard::Refused, false).with(Guard::MoreNeeded, false);
+        let after = |facts: Facts, tag: P| {
+            let mut order = proposal();
+            talk(&mut order, &TALK[..3]);
+            order.frame(S, P::AUTH_REPLY.0, facts).unwrap();
+            order.frame(C, tag.0, Facts::default()).is_ok()
+        };
+        assert!(after(Facts::default(), P::IDENT) && after(Facts::default(), P::AUTH_REQUEST));
+        assert!(after(done, P::IDENT) && after(done, P::ENCRYPT_BEGIN) && !after(done, P::AUTH_REQUEST));
+        let more = Facts::default().with(Guard::Refused, false).with(Guard::MoreNeeded, true);
+        assert!(!after(more, P::IDENT) && after(more, P::AUTH_REQUEST));
+        // the first move whose guard holds is the one
+        let required = done.with(Guard::EncryptionRequired, true);
+        assert!(!after(required, P::IDENT) && after(required, P::ENCRYPT_BEGIN));
+        let clear = [Guard::EncryptionRequired, Guard::EncryptionWanted, Guard::EncryptionPossible];
+        let clear = clear.into_iter().fold(done, |facts, guard| facts.with(guard, false));
+        assert!(after(clear, P::IDENT) && !after(clear, P::ENCRYPT_BEGIN));
+    }
+
+    #[test]
+    fn one_side_may_say_much_before_the_other_says_anything() {
+        let mut order = proposal();
+        assert!(!talk(&mut order, &TALK[..7]).contains(&false));
+        for _ in 0..1_000 {
+            assert!(!talk(&mut order, &[(C, P::MSG), (C, P::KEEPALIVE2), (C, P::ACK)]).contains(&false));
+        }
+        assert!(order.hypotheses[0].ends.iter().all(|end| end.waiting.len() < 10));
+        assert!(!talk(&mut order, &[(C, P::CLOSE), (S, P::MSG), (S, P::CLOSE)]).contains(&false));
+        assert!(order.frame(S, P::MSG.0, Facts::default()).is_err());
     }
 }

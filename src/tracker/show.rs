@@ -153,9 +153,7 @@ impl fmt::Display for Shown<'_> {
                 None => write!(f, "{}", frame.tag()),
             },
             Shown::Opaque(tag) => write!(f, "{tag}"),
-            Shown::ProposalBanner(Some(banner)) => {
-                write!(f, "Banner supported {}, required {}", banner.supported, banner.required)
-            }
+            Shown::ProposalBanner(Some(banner)) => write!(f, "Banner {banner}"),
             Shown::ProposalBanner(None) => f.write_str("Banner"),
             Shown::Plain(frame) => match frame.info() {
                 Some(info) => write!(f, "{} {info}", frame.tag()),

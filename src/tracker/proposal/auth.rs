@@ -5,6 +5,7 @@ use std::fmt;
 use crate::auth::EntityName;
 use crate::auth::cephx::passive::Shut;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Transcripts};
+use crate::limits::PROPOSAL_MAX_EARLY_FRAME;
 use crate::proposal::{AuthReply, AuthReplyPayload, AuthRequest, AuthRequestPayload, Frame, Tag};
 use crate::tracker::{Direction, Knowledge};
 use crate::types::{AuthMethod, AuthMode, AuthPurpose, CephxDoneReply, EntityType};
@@ -99,7 +100,8 @@ impl Auth {
             entity_id: request.entity_id.0.as_ref().into(),
             global_id: request.global_id,
         };
-        if request.payload.is_some() {
+        // behind a gap frames may be larger, but then no key comes of them
+        if request.payload.is_some() && frame.len() as u64 <= PROPOSAL_MAX_EARLY_FRAME + HEADER_LEN as u64 {
             self.request = frame.into();
         }
         let same = self.who.as_ref().is_none_or(|before| *before == who);

@@ -311,9 +311,9 @@ impl Connection {
     /// A frame, whole unless it is cut.
     fn take(&mut self, unit: &mut Unit, tag: Tag, bytes: &[u8]) {
         let direction = unit.direction;
-        if self.key.is_none() {
+        if self.key.is_none() && !self.incomplete {
             self.auth.heard(direction, bytes);
-            self.incomplete |= unit.cut;
+            self.incomplete = unit.cut;
         }
         let always = self.signing == Signing::Always;
         if always && unit.mode == Mode::Plain && tag != Tag::ENCRYPT_BEGIN {
@@ -366,7 +366,7 @@ impl Connection {
                 self.auth.choose(chosen.method);
                 self.context.auth_method = Some(chosen.method);
             }
-            Some(Frame::AuthRequest(request)) => {
+            Some(Frame::AuthRequest(request)) if self.key.is_none() => {
                 self.context.auth_mode = Auth::mode(request);
                 if let Err(rule) = self.auth.asks(request, bytes) {
                     unit.report(FindingKind::RuleBroken, HEADER_LEN, length, rule);
