@@ -415,7 +415,12 @@ impl Connection {
     fn answered(&mut self, unit: &mut Unit, reply: &crate::proposal::AuthReply<'_>) {
         let (server, length) = (unit.direction, unit.length as usize);
         if reply.status == AuthStatus::DENIED {
-            unit.report(FindingKind::Denied, 0, length, format!("{} {}", reply.result, reply.message));
+            unit.report(
+                FindingKind::Denied,
+                0,
+                length,
+                format!("{} {}", reply.result, reply.message).trim_end().into(),
+            );
         }
         if reply.status != AuthStatus::DONE || self.key.is_some() {
             return;
