@@ -11,8 +11,10 @@ use clap::{Args, ValueEnum};
 use msgr2::auth::{EntityName, Keyring};
 use msgr2::net::{Config, Fault, Recorder};
 use msgr2::peer::{Encryption, Event, PeerInfo};
+use msgr2::tracker::SECRETS_TYPE;
 use msgr2::types::{AuthMethod, EntityType, MessageType};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 /// How a peer behaves on the wire.
 #[derive(Args)]
@@ -99,7 +101,7 @@ impl PeerArgs {
 
     /// What the keyring file says.
     pub(crate) fn keyring(&self) -> Result<Option<Keyring>> {
-        self.keyring.as_deref().map(|path| parse(path, Keyring::parse)).transpose()
+        self.keyring.as_deref().map(|path| parse(path, |text| Keyring::parse(text))).transpose()
     }
 
     /// The configuration of the endpoint, so far as both sides have it in common. `keys` are the files whose keys
@@ -136,16 +138,13 @@ impl PeerArgs {
                 bail!("--capture-secrets has no keys to put into the recording: add --keyring or --service-keys");
             }
             for keys in keys {
-                let text = fs::read(keys).with_context(|| format!("{}", keys.display()))?;
-                recorder.secrets(SECRETS, &text).with_context(|| format!("{}", path.display()))?;
+                let text = Zeroizing::new(fs::read(keys).with_context(|| format!("{}", keys.display()))?);
+                recorder.secrets(SECRETS_TYPE, &text).with_context(|| format!("{}", path.display()))?;
             }
         }
         Ok(Recording { path: path.to_owned(), recorder: Arc::new(Mutex::new(recorder)) })
     }
 }
-
-/// The Secrets Type of keyrings and files of service keys in recordings: "MSGK".
-const SECRETS: u32 = 0x4d53_474b;
 
 /// A recording that is being written.
 pub(crate) struct Recording {
@@ -162,13 +161,13 @@ impl Recording {
 }
 
 /// Reads a file of keys.
-pub(crate) fn parse<T, E>(path: &Path, parse: impl FnOnce(Vec<u8>) -> Result<T, E>) -> Result<T>
+pub(crate) fn parse<T, E>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, E>) -> Result<T>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
     let text = fs::read(path)
         .with_context(|| format!("{}: no keys to be had; `msgr2 keyring new NAME` makes some", path.display()))?;
-    parse(text).with_context(|| format!("{}", path.display()))
+    parse(&Zeroizing::new(text)).with_context(|| format!("{}", path.display()))
 }
 
 /// The address that a name stands for.

@@ -91,7 +91,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// What clients have to do to get in.
 fn admission(args: &Args) -> Result<ServerAuth> {
     let keyring = args.peer.keyring()?;
-    let service_keys = args.service_keys.as_deref().map(|path| parse(path, ServiceKeys::parse)).transpose()?;
+    let service_keys =
+        args.service_keys.as_deref().map(|path| parse(path, |text| ServiceKeys::parse(text))).transpose()?;
     let methods = args.peer.methods(keyring.is_some() || service_keys.is_some())?;
     let mut auth = ServerAuth { challenge: args.challenge, ..ServerAuth::default() };
     auth.methods = methods.iter().map(|method| method.number()).collect();

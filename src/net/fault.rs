@@ -11,8 +11,8 @@ use std::time::Duration;
 pub enum Fault {
     /// Resets a connection, once, when so many bytes have been sent and received.
     KillAfterBytes(u64),
-    /// Resets a connection, once, when so many frames have been sent. The banner is one, a frame is one together with
-    /// its signature and its record.
+    /// Resets a connection, once, when so many frames have been sent. A frame is one together with its signature and
+    /// its record, and so is all that a handshake sends at a time.
     KillAfterFrames(u64),
     /// Resets the connection each time that so many bytes have been sent and received.
     KillEveryBytes(u64),

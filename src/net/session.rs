@@ -128,7 +128,8 @@ impl Session {
     }
 
     /// Closes the session behind what was sent, and waits until the peer has answered. What arrives meanwhile can be
-    /// received, before and after.
+    /// received, at the same time and after. If more is on its way than fits into the inbox, somebody has to take it:
+    /// the answer is behind it.
     pub async fn close(&self) -> Result<(), Ended> {
         let id = self.state.id;
         self.shared().with(|state, now| state.peer.close(now, id));
