@@ -5,6 +5,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[allow(dead_code)]
+#[path = "../loopback/programs.rs"]
+mod programs;
 
 mod again;
 mod damage;
@@ -12,6 +15,7 @@ mod fields;
 mod load;
 mod others;
 mod pdml;
+mod peers;
 mod proposal;
 mod recordings;
 mod segments;

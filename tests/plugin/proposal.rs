@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use msgr2::auth::{Key, ServiceKeys};
 use msgr2::crypto::Secret;
@@ -232,7 +233,7 @@ fn expected() -> [Vec<u8>; 2] {
 fn with_the_key_everything_is_shown() {
     let exchange = exchange();
     let lab = Lab::new(&exchange);
-    let path = lab.capture(&[exchange.flights.clone()]);
+    let path = lab.capture(slice::from_ref(&exchange.flights));
     let rows = lab.rows(&path);
     assert_eq!(told(&rows, 0, SERVER), expected());
     assert_eq!(findings(&rows), []);
@@ -272,7 +273,7 @@ fn with_the_key_everything_is_shown() {
 fn what_was_sealed_has_a_pane_of_its_own() {
     let exchange = exchange();
     let lab = Lab::new(&exchange);
-    let path = lab.capture(&[exchange.flights.clone()]);
+    let path = lab.capture(slice::from_ref(&exchange.flights));
     let text = tshark(&path, ["-o", &lab.keyring, "-x"]);
     assert_eq!(text.matches("Decrypted msgr2 record").count(), 5, "{text}");
     // what the messages say is there to be read
@@ -280,7 +281,7 @@ fn what_was_sealed_has_a_pane_of_its_own() {
 
     // inner frames stand under their record
     let packets = pdml::read(&tshark(&path, ["-o", &lab.keyring, "-T", "pdml"]));
-    let last = packets.iter().filter(|p| p.protos.iter().any(|proto| proto.name == "msgr2")).next_back().unwrap();
+    let last = packets.iter().rfind(|p| p.protos.iter().any(|proto| proto.name == "msgr2")).unwrap();
     let records: Vec<&Item> = last.protos.iter().filter(|proto| proto.name == "msgr2").collect();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     let inner: Vec<&Item> = record.children.iter().filter(|child| child.name == "msgr2").collect();
@@ -302,7 +303,7 @@ fn without_key(rows: &[Row]) {
 fn without_the_key_records_are_told_apart() {
     let exchange = exchange();
     let lab = Lab::new(&exchange);
-    let path = lab.capture(&[exchange.flights.clone()]);
+    let path = lab.capture(slice::from_ref(&exchange.flights));
     let rows = rows(&path, &[]);
     without_key(&rows);
     let kinds: Vec<&str> = findings(&rows).into_iter().map(|(_, kind)| kind).collect();
@@ -392,7 +393,7 @@ fn in_pieces_it_is_the_same() {
 fn found_on_any_port_and_not_elsewhere() {
     let exchange = exchange();
     let lab = Lab::new(&exchange);
-    let path = lab.capture_at(&[exchange.flights.clone()], 19_999);
+    let path = lab.capture_at(slice::from_ref(&exchange.flights), 19_999);
     assert_eq!(told(&lab.rows(&path), 0, 19_999), expected());
     let foreign =
         ["ceph 3 0 \n", "ceph 3 0\r\n", "ceph A 0\n", "ceph add 1 x\n", "ceph 3\n", "ceph 11111111111111111 0\n"];
@@ -471,7 +472,7 @@ fn what_somebody_changes_is_told() {
 fn names_of_tags_can_be_filtered_for() {
     let exchange = exchange();
     let lab = Lab::new(&exchange);
-    let path = lab.capture(&[exchange.flights.clone()]);
+    let path = lab.capture(slice::from_ref(&exchange.flights));
     let packets = |filter: &str| lab.values(&path, filter, &["frame.number"]);
     assert_eq!(packets("msgr2.tag == \"IDENT\""), packets("msgr2.tag == 0x26"));
     assert_eq!(packets("msgr2.tag == \"IDENT\"").len(), 2);

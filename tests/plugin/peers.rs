@@ -1,0 +1,109 @@
+//! What our own peers record of themselves, in every way there is to hold a session: Wireshark shows all of it, and
+//! finds nothing wrong.
+
+use std::path::Path;
+
+use msgr2::proposal::Tag;
+
+use crate::common::tshark;
+use crate::programs::{Keys, Server, connect};
+use crate::table::{findings, rows};
+
+/// The lines that the client sends, and gets back.
+const LINES: &str = "hello\n\nthere is more\n";
+
+/// One way.
+struct Way {
+    name: String,
+    /// What `msgr2 connect` is told besides.
+    options: Vec<String>,
+    /// Whether the session is encrypted, and whether frames are signed.
+    encrypted: bool,
+    signed: bool,
+}
+
+fn ways(encryptions: &[bool], signed: bool, name: &str, options: &[&str]) -> Vec<Way> {
+    let mut all = Vec::new();
+    for &encrypted in encryptions {
+        for lossy in [false, true] {
+            let mut words: Vec<String> = options.iter().map(ToString::to_string).collect();
+            words.extend(encrypted.then(|| "--encrypt".into()));
+            words.extend(lossy.then(|| "--lossy".into()));
+            let name = format!("{name}, encrypted {encrypted}, lossy {lossy}");
+            all.push(Way { name, options: words, encrypted, signed });
+        }
+    }
+    all
+}
+
+/// Runs the client and looks at what it recorded.
+fn check(keys: &Keys, server: &Server, way: &Way) {
+    let name = &way.name;
+    let path = keys.path("recording.pcapng");
+    let mut options: Vec<&str> = way.options.iter().map(String::as_str).collect();
+    options.extend(["--capture", path.to_str().unwrap()]);
+    let ended = connect(&server.addr, &options, LINES);
+    assert!(ended.success && ended.out == LINES, "{name}: {}", ended.said);
+
+    let keyring = format!("msgr2.keyring:{}", keys.keyring());
+    let with_keys = rows(&path, &["-o", &keyring]);
+    assert_eq!(findings(&with_keys), [], "{name}");
+    assert!(with_keys.iter().all(|row| !row.malformed), "{name}");
+    let messages = |rows: &[crate::table::Row]| -> usize {
+        rows.iter().flat_map(|row| &row.tags).filter(|tag| **tag == Tag::MSG.0).count()
+    };
+    assert_eq!(messages(&with_keys), 2 * LINES.lines().count(), "{name}");
+    assert_eq!(told(&path, &keyring, "msgr2.encrypted"), Vec::<String>::new(), "{name}: something stayed shut");
+    let status = told(&path, &keyring, "msgr2.signature.status");
+    assert_eq!(status.is_empty(), !way.signed, "{name}");
+    assert!(status.iter().all(|status| status == "good"), "{name}: {status:?}");
+    assert_eq!(!told(&path, &keyring, "msgr2.record").is_empty(), way.encrypted, "{name}");
+
+    // who hasn't the keys sees as much as isn't encrypted
+    let without = rows(&path, &[]);
+    assert!(without.iter().all(|row| !row.malformed), "{name}");
+    assert_eq!(messages(&without), if way.encrypted { 0 } else { 2 * LINES.lines().count() }, "{name}");
+    let kinds = findings(&without);
+    assert!(kinds.iter().all(|(_, kind)| way.encrypted && *kind == "encrypted"), "{name}: {kinds:?}");
+}
+
+/// All values of a field.
+fn told(path: &Path, keyring: &str, field: &str) -> Vec<String> {
+    let text = tshark(path, ["-o", keyring, "-Y", field, "-T", "fields", "-e", field]);
+    text.lines().flat_map(|line| line.split(',')).map(String::from).collect()
+}
+
+#[test]
+fn method_none() {
+    let keys = Keys::make("aes");
+    let server = Server::start(&["--auth", "none"]);
+    for way in ways(&[false], false, "none", &["--auth", "none"]) {
+        check(&keys, &server, &way);
+    }
+}
+
+#[test]
+fn authenticate() {
+    for kind in ["aes", "aes256krb5"] {
+        let keys = Keys::make(kind);
+        let keyring = keys.keyring();
+        let mon = keys.mon(&[]);
+        for way in ways(&[false, true], true, kind, &["--keyring", &keyring]) {
+            check(&keys, &mon, &way);
+        }
+    }
+}
+
+#[test]
+fn authorize_with_and_without_challenge() {
+    let keys = Keys::make("aes");
+    let keyring = keys.keyring();
+    let mon = keys.mon(&[]);
+    for challenge in [&[][..], &["--challenge"]] {
+        let osd = keys.osd(challenge);
+        let name = format!("ticket {challenge:?}");
+        for way in ways(&[false, true], true, &name, &["--keyring", &keyring, "--ticket-from", &mon.addr]) {
+            check(&keys, &osd, &way);
+        }
+    }
+}
