@@ -22,18 +22,20 @@ struct Way {
     signed: bool,
 }
 
-fn ways(encryptions: &[bool], signed: bool, name: &str, options: &[&str]) -> Vec<Way> {
-    let mut all = Vec::new();
-    for &encrypted in encryptions {
-        for lossy in [false, true] {
-            let mut words: Vec<String> = options.iter().map(ToString::to_string).collect();
-            words.extend(encrypted.then(|| "--encrypt".into()));
-            words.extend(lossy.then(|| "--lossy".into()));
-            let name = format!("{name}, encrypted {encrypted}, lossy {lossy}");
-            all.push(Way { name, options: words, encrypted, signed });
-        }
+impl Way {
+    /// How the server is told to encrypt: each side decides for what it sends.
+    fn of_server(encrypted: bool) -> &'static [&'static str] {
+        if encrypted { &["--encrypt"] } else { &[] }
     }
-    all
+}
+
+fn ways(encrypted: bool, signed: bool, name: &str, options: &[&str]) -> Vec<Way> {
+    let way = |lossy: bool| {
+        let more = [encrypted.then_some("--encrypt"), lossy.then_some("--lossy")];
+        let options = options.iter().copied().chain(more.into_iter().flatten()).map(String::from).collect();
+        Way { name: format!("{name}, encrypted {encrypted}, lossy {lossy}"), options, encrypted, signed }
+    };
+    [false, true].map(way).into()
 }
 
 /// Runs the client and looks at what it recorded.
@@ -76,7 +78,7 @@ fn told(path: &Path, keyring: &str, field: &str) -> Vec<String> {
 fn method_none() {
     let keys = Keys::make("aes");
     let server = Server::start(&["--auth", "none"]);
-    for way in ways(&[false], false, "none", &["--auth", "none"]) {
+    for way in ways(false, false, "none", &["--auth", "none"]) {
         check(&keys, &server, &way);
     }
 }
@@ -86,9 +88,11 @@ fn authenticate() {
     for kind in ["aes", "aes256krb5"] {
         let keys = Keys::make(kind);
         let keyring = keys.keyring();
-        let mon = keys.mon(&[]);
-        for way in ways(&[false, true], true, kind, &["--keyring", &keyring]) {
-            check(&keys, &mon, &way);
+        for encrypted in [false, true] {
+            let mon = keys.mon(Way::of_server(encrypted));
+            for way in ways(encrypted, true, kind, &["--keyring", &keyring]) {
+                check(&keys, &mon, &way);
+            }
         }
     }
 }
@@ -99,10 +103,12 @@ fn authorize_with_and_without_challenge() {
     let keyring = keys.keyring();
     let mon = keys.mon(&[]);
     for challenge in [&[][..], &["--challenge"]] {
-        let osd = keys.osd(challenge);
-        let name = format!("ticket {challenge:?}");
-        for way in ways(&[false, true], true, &name, &["--keyring", &keyring, "--ticket-from", &mon.addr]) {
-            check(&keys, &osd, &way);
+        for encrypted in [false, true] {
+            let osd = keys.osd(&[challenge, Way::of_server(encrypted)].concat());
+            let name = format!("ticket {challenge:?}");
+            for way in ways(encrypted, true, &name, &["--keyring", &keyring, "--ticket-from", &mon.addr]) {
+                check(&keys, &osd, &way);
+            }
         }
     }
 }
