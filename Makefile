@@ -31,13 +31,13 @@ install: plugin build ## put plugin and program below your ~/.local (PLUGIN_DIR 
 uninstall: ## take them away again
 	@scripts/install --remove $(TARGET)
 
-demo: plugin build ## show a captured handshake, as Wireshark decodes it and as msgr2 does
+demo: plugin build ## show a captured handshake, and two peers that speak the proposal
 	@scripts/demo $(TARGET)
 
 test: setup ## run all checks
 	@scripts/test $(TARGET)
 
-bench: plugin build ## measure how fast captures are decoded
+bench: plugin build ## measure how fast peers speak and captures are decoded
 	@scripts/bench $(TARGET)
 
 screenshot: plugin ## take the picture in the README anew

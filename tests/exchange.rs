@@ -135,3 +135,25 @@ fn every_exchange_reads_and_writes() {
     }
     assert!(count > 0);
 }
+
+/// The README prints the exchange for people; its bytes are those of the spec.
+#[test]
+fn the_readme_has_the_same_bytes() {
+    let readme = include_str!("../README.md");
+    let begin = readme.find("    S  banner ").expect("the exchange");
+    let mut flights: Vec<(char, String)> = Vec::new();
+    for line in readme[begin..].lines().take_while(|line| !line.is_empty()) {
+        let side = line.chars().nth(4).unwrap();
+        if side != ' ' {
+            flights.push((side, String::new()));
+        }
+        flights.last_mut().unwrap().1.push_str(line.split_whitespace().last().unwrap());
+    }
+    let spec = Spec::embedded().unwrap();
+    let exchange = &spec.dialects["proposal"].exchanges["pipelined"];
+    assert_eq!(flights.len(), exchange.flights.len());
+    for ((side, hex), flight) in flights.iter().zip(&exchange.flights) {
+        assert_eq!(*side, if flight.from == msgr2_spec::model::Role::Client { 'C' } else { 'S' });
+        assert_eq!(parse_hex(hex).unwrap(), parse_hex(&flight.hex).unwrap(), "{}", flight.doc);
+    }
+}
