@@ -40,9 +40,10 @@ test: setup ## run all checks
 bench: plugin build ## measure how fast peers speak and captures are decoded
 	@scripts/bench $(TARGET)
 
-screenshot: plugin ## take the picture in the README anew
+screenshot: plugin ## take the pictures in the README anew
 	@scripts/setup scripts/packages-screenshot
-	@scripts/screenshot $(PLUGIN) docs/handshake.png
+	@scripts/screenshot $(PLUGIN) docs/handshake.png tests/captures/crc-mon-cephx.pcap 'msgr2.tag == 6' 'Auth done'
+	@scripts/screenshot $(PLUGIN) docs/proposal.png tests/captures/proposal-exchange.pcapng 'msgr2.msg' 'Ceph Messenger'
 
 check-plugin-fuzz: plugin ## many rounds of damaged captures through the plugin
 	MSGR2_PLUGIN=$(abspath $(PLUGIN)) tests/fuzz-plugin 200 \
