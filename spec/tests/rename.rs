@@ -18,7 +18,7 @@ fn spec_with(file: &str, old: &str, new: &str) -> Spec {
 
 #[test]
 fn a_renamed_field_is_renamed_in_code_filter_json_and_documentation() {
-    let (old, new) = ("msg_seq", "last_message");
+    let (old, new) = ("target_addr", "dialled_addr");
     let before = Spec::embedded().unwrap();
     let after = spec_with("dialects/v2.0/session.yaml", old, new);
     assert!(msgr2_spec::lint::check(&after).is_empty());
@@ -30,10 +30,10 @@ fn a_renamed_field_is_renamed_in_code_filter_json_and_documentation() {
     }
     assert!(!new_code.contains(old) && !new_documentation.contains(old));
     // the Rust field, the filter that the plugin registers, and the name that JSON and errors use
-    assert!(new_code.contains("pub last_message: u64"));
-    assert!(new_code.contains("filter: \"msgr2.session_reconnect.last_message\""));
-    assert!(new_code.contains("name: \"last_message\""));
-    assert!(new_documentation.contains("msgr2.session_reconnect.last_message"));
+    assert!(new_code.contains("pub dialled_addr: "));
+    assert!(new_code.contains("filter: \"msgr2.client_ident.dialled_addr\""));
+    assert!(new_code.contains("name: \"dialled_addr\""));
+    assert!(new_documentation.contains("msgr2.client_ident.dialled_addr"));
     // and nothing else has changed
     assert_eq!(code.matches(old).count(), new_code.matches(new).count());
 }
