@@ -1,12 +1,15 @@
-//! Ceph's messenger v2: codec and tracker, generated from the spec in `spec/`.
+//! Ceph's messenger v2: codec, tracker and peers, generated from the spec in `spec/` or driven by it.
 //!
-//! - [`types`] and the dialects' modules ([`v2_0`], [`v2_1`]) hold everything that is on the wire, as types that read
-//!   and write themselves. What v2.1 doesn't say anew is v2.0's.
-//! - [`frame`] turns bytes into frames and back.
+//! - [`types`] and the dialects' modules ([`proposal`], [`v2_0`], [`v2_1`]) hold everything that is on the wire, as types
+//!   that read and write themselves. What v2.1 doesn't say anew is v2.0's.
+//! - [`frame`] turns bytes into frames and back; signatures and sealed records of the proposal are there too.
+//! - [`auth`] is who one is: cephx for clients, servers and listeners, keyrings. [`crypto`] is what it is made of.
 //! - [`tracker`] listens to both directions of a connection.
+//! - [`peer`] speaks one side of connections, with [`session`]s that outlive them.
 //! - [`wire`] is the floor below: reading with a trace, writing, errors with field and offset.
 //!
-//! Nothing here does I/O. Decoding borrows from the bytes that it is given.
+//! None of these does I/O. Decoding borrows from the bytes that it is given. The feature `net` adds `net`, a client and
+//! a server on TCP; the feature `capture` adds `pcapng`, a writer of capture files.
 //!
 //! ```
 //! use msgr2::frame::{self, Check, Head, Revision};
