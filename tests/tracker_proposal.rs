@@ -10,7 +10,8 @@ use msgr2::frame::Dialect;
 use msgr2::frame::proposal::encode;
 use msgr2::proposal::*;
 use msgr2::tracker::{
-    Direction, Event, Knowledge, Mode, Relation, RelationKind, Role, Stream, Unit, UnitKind, Verdict, show,
+    Direction, Event, Knowledge, Mode, Relation, RelationKind, Role, Step, Stream, Tracker, Unit, UnitKind, Verdict,
+    show,
 };
 use msgr2::wire::{FixedBytes, Severity, Utime};
 use msgr2_spec::Spec;
@@ -192,7 +193,10 @@ fn without_the_key_records_are_told_apart_and_one_finding_says_why() {
             }
         });
     }
-    assert!(why[0].contains("osd"), "{why:?}");
+    assert!(why[0].contains("the ticket of client.admin for osd"), "{why:?}");
+    // who sends is certain with the first choice or answer, and stays so
+    let roles = |d: &Direction| Some(if *d == C { Role::Client } else { Role::Server });
+    assert!(told.iter().skip(3).all(|told| told.sender == roles(&told.direction)), "{told:#?}");
 }
 
 #[test]
@@ -244,6 +248,183 @@ fn method_none_signs_nothing() {
     talk.none();
     talk.bare(C, &Frame::EncryptBegin(EncryptBegin { cipher: Cipher::AES_128_GCM, ..Default::default() }));
     assert_eq!(serious(&whole(&Knowledge::default(), &talk.pieces)), [FindingKind::IllegalOrder]);
+    // records follow all the same
+    talk.raw(C, [40u32.to_le_bytes().as_slice(), &[Tag::RECONNECT.0; 40]].concat());
+    let told = whole(&Knowledge::default(), &talk.pieces);
+    assert_eq!((serious(&told), told.last().unwrap().name.as_str()), (vec![FindingKind::IllegalOrder], "Encrypted"));
+}
+
+#[test]
+fn who_requires_encryption_leaves_method_none_alone() {
+    let (none, cephx) = (AuthMethod::NONE, AuthMethod::CEPHX);
+    let methods = |methods: &[AuthMethod]| Frame::AuthMethods(AuthMethods { methods: methods.to_vec() });
+    let set = |method| Frame::AuthSetMethod(AuthSetMethod { method });
+    let bad = |allowed: &[AuthMethod]| {
+        let (method, result) = (AuthMethod(7), Errno(-95));
+        Frame::AuthBadMethod(AuthBadMethod { method, result, allowed_methods: allowed.to_vec() })
+    };
+    let request = || Frame::AuthRequest(AuthRequest { purpose: AuthPurpose::AUTHENTICATE, ..Default::default() });
+    let said = |client, server, frames: Vec<(Direction, Frame<'static>)>| {
+        let mut talk = Talk::new((BOTH, client), (BOTH, server));
+        frames.into_iter().for_each(|(direction, frame)| talk.say(direction, frame));
+        let mut stream = Stream::new(None);
+        let mut found = Vec::new();
+        for (direction, bytes) in &talk.pieces {
+            stream.push(*direction, bytes, &mut |event| {
+                if let Event::Unit(unit, _) = event {
+                    found.extend(unit.findings.iter().map(|finding| (finding.kind, unit.tag().unwrap())));
+                }
+            });
+        }
+        found
+    };
+    let broken = |tag: Tag| vec![(FindingKind::RuleBroken, tag.0)];
+    let required = ProposalFeatures::ENCRYPT;
+    let offer = || vec![(S, methods(&[cephx, none])), (C, set(none)), (C, request())];
+    assert_eq!(said(NOTHING, NOTHING, offer()), []);
+    assert_eq!(said(NOTHING, required, offer()), broken(Tag::AUTH_METHODS));
+    assert_eq!(said(required, NOTHING, offer()), broken(Tag::AUTH_SET_METHOD));
+    let refuse = |allowed: &[AuthMethod]| {
+        vec![(S, methods(&[cephx])), (C, set(AuthMethod(7))), (C, request()), (S, bad(allowed))]
+    };
+    assert_eq!(said(NOTHING, NOTHING, refuse(&[cephx, none])), []);
+    assert_eq!(said(NOTHING, required, refuse(&[cephx])), []);
+    assert_eq!(said(required, required, refuse(&[cephx, none])), broken(Tag::AUTH_BAD_METHOD));
+}
+
+#[test]
+fn what_a_banner_requires_it_supports() {
+    let found = |client, server| serious(&whole(&Knowledge::default(), &Talk::new(client, server).pieces));
+    assert_eq!(found((BOTH, BOTH), (BOTH, NOTHING)), []);
+    let own = (ProposalFeatures::RECONNECT, ProposalFeatures::ENCRYPT);
+    assert_eq!(found(own, (BOTH, NOTHING)), [FindingKind::RuleBroken]);
+    assert_eq!(found((BOTH, NOTHING), own), [FindingKind::RuleBroken]);
+}
+
+/// Each piece is a unit, of which no more than this many bytes were captured.
+fn snapped(knowledge: &Knowledge, pieces: &Pieces, captured: impl Fn(usize) -> usize) -> Vec<Told> {
+    let mut tracker = Tracker::new(None);
+    tracker.set_knowledge(knowledge.clone());
+    let mut told = Vec::new();
+    for (index, (direction, bytes)) in pieces.iter().enumerate() {
+        let bytes = &bytes[..bytes.len().min(captured(index))];
+        let Step::Unit(unit) = tracker.next(*direction, bytes, false) else { panic!("piece {index}") };
+        let mut inner = Vec::new();
+        tell(&unit, bytes, &mut inner);
+        let first = inner.swap_remove(0);
+        told.push(first);
+    }
+    told
+}
+
+#[test]
+fn ciphertext_is_never_taken_for_frames() {
+    let mut cluster = Cluster::new();
+    let mut talk = begun(&mut cluster, true, false);
+    talk.session(false);
+    let pieces = &talk.pieces;
+    let at = pieces.iter().position(|(_, bytes)| bytes[4] == Tag::AUTH_REPLY.0).unwrap();
+    for knowledge in [Knowledge::default(), services(&cluster)] {
+        let good = snapped(&knowledge, pieces, |_| usize::MAX);
+        assert_eq!(serious(&good), []);
+        let same = |told: &[Told], what: &str| {
+            for (told, good) in told.iter().zip(&good) {
+                let unread = ["Encrypted", "Record", "Undecoded"].contains(&told.name.as_str());
+                assert!(unread || told.name == good.name, "{what}: {told:?} where {good:?} is due");
+            }
+            let found = serious(told);
+            assert!(found.len() <= 2 && found.iter().all(|kind| *kind == FindingKind::Lost), "{what}: {told:#?}");
+        };
+        // the reply alone is cut; behind it all are records still
+        for length in 1..pieces[at].1.len() {
+            let told = snapped(&knowledge, pieces, |index| if index == at { length } else { usize::MAX });
+            same(&told, &format!("reply of {length}"));
+            if length >= 5 {
+                assert_eq!(serious(&told), []);
+                assert_eq!(told.iter().filter(|told| told.name == "Encrypted").count(), pieces.len() - at - 3);
+                assert!(told.iter().skip(4).all(|told| told.sender.is_some()), "{told:#?}");
+            }
+        }
+        // all are
+        for length in 9..210 {
+            same(&snapped(&knowledge, pieces, |_| length), &format!("all of {length}"));
+        }
+        // or the blob in it can't be read: its length is none
+        let mut pieces = pieces.clone();
+        let reply = &mut pieces[at].1;
+        let blob = 5 + 1 + 4 + 8 + 4;
+        reply[blob..blob + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+        let told = snapped(&knowledge, &pieces, |_| usize::MAX);
+        assert_eq!(serious(&told), [FindingKind::MalformedPayload]);
+        assert_eq!(told.iter().filter(|told| told.name == "Encrypted").count(), pieces.len() - at - 3);
+    }
+}
+
+#[test]
+fn large_frames_behind_a_cut_ident_are_no_error() {
+    let mut cluster = Cluster::new();
+    let mut talk = begun(&mut cluster, false, false);
+    let ident = talk.pieces.iter().position(|(d, bytes)| *d == C && bytes[4] == Tag::IDENT.0).unwrap();
+    talk.say(C, Frame::Start(Start { flags: 0 }));
+    for seq in 1..4 {
+        let Frame::Msg(mut msg) = message(seq, 0) else { panic!() };
+        msg.data = vec![1; 100_000].into();
+        talk.say(C, Frame::Msg(msg));
+    }
+    let large = talk.pieces.len() - 4;
+    let told =
+        snapped(
+            &services(&cluster),
+            &talk.pieces,
+            |index| {
+                if index == ident || index == large { 60 } else { usize::MAX }
+            },
+        );
+    assert_eq!((serious(&told), told.last().unwrap().name.as_str()), (vec![], "SIGNATURE"), "{told:#?}");
+    // the number of the message that is cut isn't known, and the next one leaves no gap
+    assert_eq!(told[large].name, "MSG");
+}
+
+#[test]
+fn the_client_s_records_may_stand_before_the_reply() {
+    let (flights, knowledge) = vector();
+    let (mine, theirs): (Pieces, Pieces) = flights.iter().cloned().partition(|(direction, _)| *direction == C);
+    for knowledge in [knowledge, Knowledge::default()] {
+        let good = whole(&knowledge, &flights);
+        for split in 2..=mine.len() {
+            let swapped = [&mine[..split], &theirs, &mine[split..]].concat();
+            let told = whole(&knowledge, &swapped);
+            for direction in [C, S] {
+                let names = |told: &[Told]| {
+                    let own = told.iter().filter(|told| told.direction == direction);
+                    own.map(|told| told.name.clone()).collect::<Vec<_>>()
+                };
+                let (good, names) = (names(&good), names(&told));
+                assert!(names.iter().all(|name| name == "Encrypted" || good.contains(name)), "{names:?}");
+                // the server's side can be read, and what the client sends behind it
+                assert!(direction == C && split == mine.len() || good.last() == names.last());
+            }
+            assert_eq!(serious(&told), [FindingKind::IllegalOrder], "of ENCRYPT_BEGIN: {told:#?}");
+            assert_eq!(count(&told, Verdict::Good), count(&good, Verdict::Good).min(2), "the server's");
+            assert_eq!(count(&told, Verdict::Bad), 0);
+            assert!(told.iter().skip(4).all(|told| told.sender.is_some()), "{told:#?}");
+        }
+    }
+}
+
+#[test]
+fn signatures_before_the_reply_are_not_held_against_those_behind_it() {
+    let mut cluster = Cluster::new();
+    let mut talk = begun(&mut cluster, false, false);
+    talk.session(false);
+    let knowledge = services(&cluster);
+    let reply = talk.pieces.iter().position(|(_, bytes)| bytes[4] == Tag::AUTH_REPLY.0).unwrap();
+    let mut pieces = talk.pieces.clone();
+    let late = pieces.remove(reply);
+    pieces.insert(reply + 2, late); // behind the client's IDENT and its SIGNATURE
+    let told = whole(&knowledge, &pieces);
+    assert_eq!(count(&told, Verdict::Bad), 0);
+    assert_eq!((count(&told, Verdict::Good), count(&told, Verdict::Unchecked)), (6, 6), "{told:#?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Transcripts};
 use crate::limits::PROPOSAL_MAX_EARLY_FRAME;
 use crate::proposal::{AuthReply, AuthReplyPayload, AuthRequest, AuthRequestPayload, Frame, Tag};
 use crate::tracker::{Direction, Knowledge};
-use crate::types::{AuthMethod, AuthMode, AuthPurpose, CephxDoneReply, EntityType};
+use crate::types::{AuthMethod, AuthMode, AuthPurpose, AuthStatus, CephxDoneReply, EntityType};
 use crate::wire::{Role, Segments};
 use crate::{Context, types};
 
@@ -36,6 +36,35 @@ impl fmt::Display for NoKey {
 impl From<Shut> for NoKey {
     fn from(shut: Shut) -> Self {
         NoKey::Shut(shut.to_string())
+    }
+}
+
+/// Who alone sends this frame, if it belongs to authentication.
+pub(super) fn sender(tag: Tag) -> Option<Role> {
+    match tag {
+        Tag::AUTH_SET_METHOD | Tag::AUTH_REQUEST => Some(Role::Client),
+        Tag::AUTH_METHODS | Tag::AUTH_BAD_METHOD | Tag::AUTH_REPLY => Some(Role::Server),
+        _ => None,
+    }
+}
+
+/// What an AUTH_REPLY begins with. It is read by itself, so that it is known also of one that is cut or whose blob
+/// can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// `None` if it wasn't captured or doesn't exist.
+    pub(super) status: Option<AuthStatus>,
+    /// `None` if it wasn't captured.
+    pub(super) global_id: Option<u64>,
+}
+
+impl Answer {
+    /// From the payload of an AUTH_REPLY, as far as it is there.
+    pub(super) fn read(payload: &[u8]) -> Self {
+        let status = payload.first().map(|byte| AuthStatus(*byte)).filter(|status| status.name().is_some());
+        // behind the status and a result of 4 bytes
+        let global_id = payload.get(5..).and_then(<[u8]>::first_chunk).map(|bytes| u64::from_le_bytes(*bytes));
+        Answer { status, global_id }
     }
 }
 
@@ -78,9 +107,9 @@ impl Auth {
         self.transcripts.add(direction, bytes);
     }
 
-    /// The client has chosen.
-    pub(super) fn choose(&mut self, method: AuthMethod) {
-        *self = Auth { method: Some(method), transcripts: std::mem::take(&mut self.transcripts), ..Auth::default() };
+    /// The client has chosen; what, is `None` if that can't be read.
+    pub(super) fn choose(&mut self, method: Option<AuthMethod>) {
+        *self = Auth { method, transcripts: std::mem::take(&mut self.transcripts), ..Auth::default() };
     }
 
     /// What decoding the answer takes.
@@ -154,7 +183,14 @@ impl Auth {
                 knowledge.authenticate(&name, reply.global_id, old, answer)?
             }
             (Some(AuthRequestPayload::Authorize(shown)), CephxDoneReply::Authorizer(answer)) => {
-                knowledge.authorize(&shown.authorizer, answer)?
+                // learnt or not, the name stands in the request
+                let name = || EntityName::new(request.entity_type, request.entity_id.to_string());
+                knowledge.authorize(&shown.authorizer, answer).map_err(|shut| match shut {
+                    Shut::NoTicket { name: None, service, secret_id } => {
+                        Shut::NoTicket { name: Some(name()), service, secret_id }
+                    }
+                    other => other,
+                })?
             }
             _ => return Err(NoKey::Unreadable),
         };

@@ -8,6 +8,10 @@ use crate::types::{CephFeatures, Cipher, ConnectionFlags, EntityType};
 pub(super) enum Effect {
     /// Nothing beyond its place in the order.
     None,
+    /// What follows isn't known: the frame is cut, or can't be read.
+    Unread {
+        ident: bool,
+    },
     Ident(Ident),
     Start,
     Reconnect {

@@ -9,7 +9,7 @@ mod session;
 
 use std::sync::Arc;
 
-use auth::{Auth, NoKey};
+use auth::{Answer, Auth, NoKey};
 use effect::{Effect, broken_rules};
 use session::Session;
 use subtle::ConstantTimeEq;
@@ -90,6 +90,10 @@ struct Side {
     lost_noted: bool,
     /// Behind bytes that could not be read: a SIGNATURE may belong to a frame among them.
     unsure: bool,
+    /// It has sent signatures that were not counted, or may have: the number of the next isn't known.
+    uncounted: bool,
+    /// What its ENCRYPT_BEGIN said, as long as there is no key.
+    salt: Option<[u8; 16]>,
 }
 
 /// A frame that has no effect yet.
@@ -114,8 +118,10 @@ pub(super) struct Connection {
     /// The key, or why it is not to be had, once authentication is complete.
     key: Option<Result<ConnectionKey, NoKey>>,
     no_key_noted: bool,
-    /// The direction of the server, once there is a key.
-    server: Option<Direction>,
+    /// It was noted that records come before the reply that their key comes with.
+    early_noted: bool,
+    /// The direction of the client, once it is certain: also when the order no longer is.
+    client: Option<Direction>,
     /// Bytes are missing from the handshake.
     incomplete: bool,
     knowledge: Knowledge,
@@ -134,6 +140,8 @@ impl Connection {
             records: 0,
             lost_noted: false,
             unsure: false,
+            uncounted: false,
+            salt: None,
         };
         Connection {
             sides: [side.clone(), side],
@@ -144,7 +152,8 @@ impl Connection {
             signing: Signing::NotYet,
             key: None,
             no_key_noted: false,
-            server: None,
+            early_noted: false,
+            client,
             incomplete: false,
             knowledge,
             packet: 0,
@@ -166,8 +175,12 @@ impl Connection {
         self.order = None;
         self.session.lose(direction);
         let side = self.side(direction);
-        (side.signer, side.held, side.unsure) = (None, None, true);
-        if self.signing == Signing::NotYet {
+        (side.signer, side.held, side.unsure, side.uncounted) = (None, None, true, true);
+        // an IDENT may be among it
+        side.identified = true;
+        let sealed = matches!(side.phase, Phase::Sealed | Phase::Lost { sealed: true });
+        // what is sealed comes behind the handshake
+        if self.signing == Signing::NotYet && !sealed {
             self.incomplete = true;
             self.signing = Signing::Unknown;
         }
@@ -198,7 +211,18 @@ impl Connection {
     }
 
     fn role(&self, direction: Direction) -> Option<Role> {
-        self.order.as_ref().and_then(|order| order.role(direction))
+        self.client.map(|client| if client == direction { Role::Client } else { Role::Server })
+    }
+
+    /// What shows who is the client, where the order doesn't say it.
+    fn learn_role(&mut self, direction: Direction, tag: Tag) {
+        let told = match &self.order {
+            Some(order) => order.role(direction),
+            None => auth::sender(tag).filter(|_| self.signing != Signing::Always),
+        };
+        if let (None, Some(role)) = (self.client, told) {
+            self.client = Some(if role == Role::Client { direction } else { direction.other() });
+        }
     }
 
     /// Bytes that nothing can be said of.
@@ -237,6 +261,11 @@ impl Connection {
         match read_banner(bytes) {
             Ok(banner) => {
                 self.auth.heard(direction, bytes);
+                let alone = banner.required & !banner.supported;
+                if alone.0 != 0 {
+                    let detail = format!("requires {alone}, which it doesn't support itself");
+                    unit.report(FindingKind::RuleBroken, 0, length, detail);
+                }
                 let side = self.side(direction);
                 side.phase = Phase::Clear;
                 side.banner = Some(banner);
@@ -253,6 +282,9 @@ impl Connection {
             order.banner(direction);
         }
         self.both_banners(&mut unit);
+        if let (None, Some(order)) = (self.client, &self.order) {
+            self.client = [direction, direction.other()].into_iter().find(|end| order.role(*end) == Some(Role::Client));
+        }
         unit.sender = self.role(direction);
         Step::Unit(unit)
     }
@@ -311,7 +343,8 @@ impl Connection {
     /// A frame, whole unless it is cut.
     fn take(&mut self, unit: &mut Unit, tag: Tag, bytes: &[u8]) {
         let direction = unit.direction;
-        if self.key.is_none() && !self.incomplete {
+        // a capture may show what follows authentication before the end of it
+        if self.key.is_none() && !self.incomplete && auth::sender(tag).is_some() {
             self.auth.heard(direction, bytes);
             self.incomplete = unit.cut;
         }
@@ -348,7 +381,13 @@ impl Connection {
         {
             unit.relations.push(Relation { kind: RelationKind::Resumes, packet });
         }
-        let effect = frame.as_ref().map_or(Effect::None, Effect::of);
+        if let Some(frame) = &frame
+            && self.gives_up_encryption(direction, frame)
+        {
+            let detail = "method none from a side that requires encryption";
+            unit.report(FindingKind::RuleBroken, HEADER_LEN, length, detail.into());
+        }
+        let effect = frame.as_ref().map_or(Effect::Unread { ident: tag == Tag::IDENT }, Effect::of);
         if always && tag != Tag::ENCRYPT_BEGIN {
             let packet = self.packet;
             let side = self.side(direction);
@@ -359,11 +398,13 @@ impl Connection {
             side.held = Some(Held { packet, tag, effect, expected });
             return;
         }
-        let facts = self.facts(frame.as_ref());
+        let answer = (tag == Tag::AUTH_REPLY).then(|| Answer::read(payload_bytes(bytes)));
+        let facts = self.facts(answer.as_ref());
         self.follow_order(unit, tag, facts);
         match &frame {
+            None if tag == Tag::AUTH_SET_METHOD => self.auth.choose(None),
             Some(Frame::AuthSetMethod(chosen)) => {
-                self.auth.choose(chosen.method);
+                self.auth.choose(Some(chosen.method));
                 self.context.auth_method = Some(chosen.method);
             }
             Some(Frame::AuthRequest(request)) if self.key.is_none() => {
@@ -372,8 +413,14 @@ impl Connection {
                     unit.report(FindingKind::RuleBroken, HEADER_LEN, length, rule);
                 }
             }
-            Some(Frame::AuthReply(reply)) => self.answered(unit, reply),
             _ => {}
+        }
+        if let Some(answer) = answer {
+            let reply = match &frame {
+                Some(Frame::AuthReply(reply)) => Some(reply),
+                _ => None,
+            };
+            self.answered(unit, &answer, reply);
         }
         unit.context = self.context;
         if tag == Tag::ENCRYPT_BEGIN {
@@ -383,15 +430,12 @@ impl Connection {
     }
 
     /// What banners and the frame itself say of the guards.
-    fn facts(&self, frame: Option<&Frame<'_>>) -> Facts {
+    fn facts(&self, answer: Option<&Answer>) -> Facts {
         let facts = Facts::default();
-        let Some(Frame::AuthReply(reply)) = frame else { return facts };
-        if reply.status.name().is_none() {
-            return facts;
-        }
+        let Some(status) = answer.and_then(|answer| answer.status) else { return facts };
         let facts = facts
-            .with(Guard::Refused, reply.status == AuthStatus::DENIED)
-            .with(Guard::MoreNeeded, reply.status == AuthStatus::MORE);
+            .with(Guard::Refused, status == AuthStatus::DENIED)
+            .with(Guard::MoreNeeded, status == AuthStatus::MORE);
         let (Some([one, other]), Some(method)) = (self.banners(), self.auth.method) else { return facts };
         let key = method != AuthMethod::NONE;
         let required = key && (one.required | other.required).contains(ProposalFeatures::ENCRYPT);
@@ -402,35 +446,50 @@ impl Connection {
     }
 
     fn follow_order(&mut self, unit: &mut Unit, tag: Tag, facts: Facts) {
-        let Some(order) = &mut self.order else { return };
-        if tag.name().is_some()
+        if let Some(order) = &mut self.order
+            && tag.name().is_some()
             && let Err(why) = order.frame(unit.direction, tag.0, facts)
         {
             unit.report(FindingKind::IllegalOrder, 0, 1, why);
         }
-        unit.sender = order.role(unit.direction);
+        self.learn_role(unit.direction, tag);
+        unit.sender = self.role(unit.direction);
     }
 
-    /// The server has answered; perhaps authentication is complete.
-    fn answered(&mut self, unit: &mut Unit, reply: &crate::proposal::AuthReply<'_>) {
+    /// Whether a side that requires encryption offers, chooses or allows the method that has no keys for it.
+    fn gives_up_encryption(&self, direction: Direction, frame: &Frame<'_>) -> bool {
+        let none = match frame {
+            Frame::AuthMethods(offered) => offered.methods.contains(&AuthMethod::NONE),
+            Frame::AuthBadMethod(refused) => refused.allowed_methods.contains(&AuthMethod::NONE),
+            Frame::AuthSetMethod(chosen) => chosen.method == AuthMethod::NONE,
+            _ => false,
+        };
+        let banner = self.sides[direction as usize].banner.as_ref();
+        none && banner.is_some_and(|banner| banner.required.contains(ProposalFeatures::ENCRYPT))
+    }
+
+    /// The server has answered; perhaps authentication is complete. `reply` is missing if it can't be read to its end.
+    fn answered(&mut self, unit: &mut Unit, answer: &Answer, reply: Option<&crate::proposal::AuthReply<'_>>) {
         let (server, length) = (unit.direction, unit.length as usize);
-        if reply.status == AuthStatus::DENIED {
-            unit.report(
-                FindingKind::Denied,
-                0,
-                length,
-                format!("{} {}", reply.result, reply.message).trim_end().into(),
-            );
+        if answer.status == Some(AuthStatus::DENIED) {
+            let said = reply.map(|reply| format!("{} {}", reply.result, reply.message)).unwrap_or_default();
+            unit.report(FindingKind::Denied, 0, length, said.trim_end().into());
         }
-        if reply.status != AuthStatus::DONE || self.key.is_some() {
+        if answer.status.is_none() && self.signing == Signing::NotYet {
+            (self.signing, self.incomplete) = (Signing::Unknown, true);
+        }
+        if answer.status != Some(AuthStatus::DONE) || self.key.is_some() {
             return;
         }
         let wanted = self.auth.wanted_id();
-        if wanted != 0 && wanted != reply.global_id {
-            let detail = format!("global_id {}, but {wanted} was asked for", reply.global_id);
+        if let Some(given) = answer.global_id
+            && wanted != 0
+            && wanted != given
+        {
+            let detail = format!("global_id {given}, but {wanted} was asked for");
             unit.report(FindingKind::RuleBroken, HEADER_LEN, length, detail);
         }
-        self.session.identities.client = self.auth.client_type().map(|kind| (kind, reply.global_id));
+        self.session.identities.client = self.auth.client_type().zip(answer.global_id);
         let key = match self.auth.method {
             Some(AuthMethod::NONE) => {
                 self.signing = Signing::Never;
@@ -439,10 +498,10 @@ impl Connection {
             Some(AuthMethod::CEPHX) => {
                 self.signing = Signing::Always;
                 self.session.identities.server = self.auth.server_type(&self.context);
-                if self.incomplete {
-                    Err(NoKey::Incomplete)
-                } else {
-                    self.auth.key(server, reply, &self.context, &self.knowledge)
+                match reply {
+                    _ if self.incomplete => Err(NoKey::Incomplete),
+                    Some(reply) => self.auth.key(server, reply, &self.context, &self.knowledge),
+                    None => Err(NoKey::Unreadable),
                 }
             }
             _ => {
@@ -451,31 +510,37 @@ impl Connection {
             }
         };
         if let Ok(key) = &key {
-            self.side(server).signer = Some(Signer::new(key, Role::Server));
-            self.side(server.other()).signer = Some(Signer::new(key, Role::Client));
-            self.server = Some(server);
+            self.client = Some(server.other());
+            for (direction, role) in [(server, Role::Server), (server.other(), Role::Client)] {
+                let side = self.side(direction);
+                side.signer = (!side.uncounted).then(|| Signer::new(key, role));
+                side.opener = side.salt.take().map(|salt| Arc::new(Opener::new(key, role, &salt)));
+            }
         }
         self.key = Some(key);
     }
 
-    /// What this direction sends from here on is sealed.
+    /// What this direction sends from here on is sealed, with or without a key to open it, legal or not: nothing
+    /// else follows this frame.
     fn seals(&mut self, direction: Direction, frame: Option<&Frame<'_>>) {
-        let keyed = matches!(self.signing, Signing::Always | Signing::Unknown);
+        let role = self.role(direction);
         let side = &mut self.sides[direction as usize];
-        if !keyed || side.phase != Phase::Clear {
-            return; // out of place, and reported as that
+        if side.phase != Phase::Clear {
+            return; // a second one, reported as out of place
         }
         side.phase = Phase::Sealed;
-        if let (Some(Ok(key)), Some(Frame::EncryptBegin(begin))) = (&self.key, frame) {
-            let sender = if self.server == Some(direction) { Role::Server } else { Role::Client };
-            side.opener = Some(Arc::new(Opener::new(key, sender, &begin.salt.0)));
+        let Some(Frame::EncryptBegin(begin)) = frame else { return };
+        match (&self.key, role) {
+            (Some(Ok(key)), Some(sender)) => side.opener = Some(Arc::new(Opener::new(key, sender, &begin.salt.0))),
+            (Some(_), _) => {}
+            (None, _) => side.salt = Some(begin.salt.0),
         }
     }
 
     /// A frame has taken effect.
     fn apply(&mut self, unit: &mut Unit, packet: u32, effect: Effect) {
         let direction = unit.direction;
-        let identifies = matches!(effect, Effect::Ident(_));
+        let identifies = matches!(effect, Effect::Ident(_) | Effect::Unread { ident: true });
         if let Effect::Start = effect
             && let Some(cookies) = self.session.cookies(direction)
             && cookies.0 != 0
@@ -514,6 +579,7 @@ impl Connection {
             Signing::Always => {}
             Signing::Unknown => return,
             Signing::NotYet | Signing::Never => {
+                self.side(direction).uncounted = true;
                 unit.report(FindingKind::IllegalOrder, 0, 1, "SIGNATURE without a connection key".into());
                 return;
             }
@@ -586,14 +652,27 @@ impl Connection {
             }
             None => {
                 self.missing(direction);
-                if !std::mem::replace(&mut self.no_key_noted, true) {
-                    let why = self.key.as_ref().and_then(|key| key.as_ref().err()).map(ToString::to_string);
-                    unit.report(FindingKind::Encrypted, 0, length, why.unwrap_or_default());
+                if let Some(why) = self.why_shut() {
+                    unit.report(FindingKind::Encrypted, 0, length, why);
                 }
             }
         }
         unit.sealed = Some(Box::new(Sealed { units, number, opener }));
         Step::Unit(unit)
+    }
+
+    /// Why there is nothing to open a record with, unless that was said before.
+    fn why_shut(&mut self) -> Option<String> {
+        let (noted, why) = match &self.key {
+            None if !self.incomplete && self.signing == Signing::NotYet => {
+                let why = "in the capture it comes before the AUTH_REPLY that completes authentication";
+                (&mut self.early_noted, why.into())
+            }
+            None => (&mut self.no_key_noted, NoKey::Incomplete.to_string()),
+            Some(Err(why)) => (&mut self.no_key_noted, why.to_string()),
+            Some(Ok(_)) => (&mut self.no_key_noted, "its ENCRYPT_BEGIN can't be read".into()),
+        };
+        (!std::mem::replace(noted, true)).then_some(why)
     }
 
     /// The frames in an opened record.
@@ -636,6 +715,11 @@ impl Connection {
         }
         units
     }
+}
+
+/// The bytes of a frame's payload, as far as they are there.
+fn payload_bytes(frame: &[u8]) -> &[u8] {
+    &frame[HEADER_LEN.min(frame.len())..]
 }
 
 /// The payload of a frame.

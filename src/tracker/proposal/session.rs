@@ -61,6 +61,7 @@ impl Session {
         let mut reports = Vec::new();
         match effect {
             Effect::None => {}
+            Effect::Unread { .. } => self.lose(direction),
             Effect::Ident(ident) => self.identified(direction, sender, ident, &mut reports),
             Effect::Start => self.next = [Some(1), Some(1)],
             Effect::Reconnect { msg_seq } => {
