@@ -16,9 +16,9 @@ use msgr2::wire::Utime;
 
 use crate::again::{same_in_any_order, same_in_two_passes};
 use crate::common::packets::{self, Segment, Wire, cut, joined};
-use crate::common::{Scratch, capture, file, tshark};
+use crate::common::{Scratch, capture, file, msgr2, run, tshark};
 use crate::pdml::{self, Item};
-use crate::table::{Row, findings, rows, told};
+use crate::table::{self, Row, findings, rows, told};
 
 const SERVER: u16 = 6800;
 
@@ -489,4 +489,52 @@ fn names_of_tags_can_be_filtered_for() {
         assert!(by_name > 0 || name == "ACK", "{name}");
     }
     assert_eq!(shipped("msgr2.tag == \"IDENT\""), 0);
+}
+
+/// One of our own captures, with the keys beside it.
+fn with_keys(name: &str) -> (PathBuf, String) {
+    let path = capture(name);
+    let keyring = path.with_extension("keyring");
+    (path, format!("msgr2.keyring:{}", keyring.display()))
+}
+
+#[test]
+fn a_resumed_session_leads_to_where_it_began() {
+    let (path, keyring) = with_keys("proposal-reconnect.pcapng");
+    assert_eq!(findings(&rows(&path, &["-o", &keyring])), []);
+    let ask = |filter: &str, field: &str| {
+        let text = tshark(&path, ["-o", &keyring, "-Y", filter, "-T", "fields", "-e", field]);
+        text.lines().map(String::from).collect::<Vec<_>>()
+    };
+    let began = ask("msgr2.start", "frame.number");
+    let resumes = ask("msgr2.reconnect", "msgr2.resumes");
+    assert_eq!((began.len(), &began), (1, &resumes));
+    // each message came once, also those that were on the way when the connection broke
+    let seqs = |port: &str| {
+        let told = ask(&format!("msgr2.msg and {port}"), "msgr2.seq");
+        told.iter().flat_map(|line| line.split(',')).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs("tcp.dstport == 3300"), ["1", "2", "3", "4"]);
+    assert_eq!(seqs("tcp.srcport == 3300"), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn recorded_sessions_are_shown_in_full() {
+    for (name, messages) in
+        [("proposal-exchange.pcapng", 2), ("proposal-ticket.pcapng", 4), ("proposal-reconnect.pcapng", 8)]
+    {
+        let (path, keyring) = with_keys(name);
+        let rows = rows(&path, &["-o", &keyring]);
+        assert_eq!(findings(&rows), [], "{name}");
+        let count = rows.iter().flat_map(|row| &row.tags).filter(|tag| **tag == Tag::MSG.0).count();
+        assert_eq!(count, messages, "{name}");
+        let status =
+            tshark(&path, ["-o", &keyring, "-Y", "msgr2.signature", "-T", "fields", "-e", "msgr2.signature.status"]);
+        assert!(status.lines().flat_map(|line| line.split(',')).all(|status| status == "good"), "{name}: {status}");
+        // and msgr2 decode sees the same frames
+        let keys = path.with_extension("keyring");
+        let lines = run(msgr2().args(["decode", "--json", "--keyring"]).arg(keys).arg(&path));
+        let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(table::frames(&rows), table::decoded_frames(&lines), "{name}");
+    }
 }
