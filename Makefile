@@ -43,7 +43,7 @@ bench: plugin build ## measure how fast peers speak and captures are decoded
 screenshot: plugin ## take the pictures in the README anew
 	@scripts/setup scripts/packages-screenshot
 	@scripts/screenshot $(PLUGIN) docs/handshake.png tests/captures/crc-mon-cephx.pcap 'msgr2.tag == 6' 'Auth done'
-	@scripts/screenshot $(PLUGIN) docs/proposal.png tests/captures/proposal-exchange.pcapng 'msgr2.msg' 'Ceph Messenger'
+	@scripts/screenshot $(PLUGIN) docs/proposal.png tests/captures/proposal-exchange.pcapng 'msgr2.msg and !msgr2.start' 'Ceph Messenger'
 
 check-plugin-fuzz: plugin ## many rounds of damaged captures through the plugin
 	MSGR2_PLUGIN=$(abspath $(PLUGIN)) tests/fuzz-plugin 200 \
