@@ -11,12 +11,13 @@ use super::{
 };
 use crate::auth::cephx::client::Credentials;
 use crate::crypto::Random;
-use crate::limits;
+use crate::proposal::Msg;
 use crate::session::Session;
-use crate::wire::Role;
+use crate::wire::{Composite, Role};
+use crate::{Context, limits};
 
-/// What a message's frame has besides its parts: tag, header, three lengths.
-const MESSAGE_OVERHEAD: usize = 1 + 41 + 12;
+/// What a message's frame has besides its parts, as frame_len counts: tag, header, three lengths.
+const MESSAGE_OVERHEAD: usize = 1 + <Msg<'_> as Composite<'_, Context>>::MIN_SIZE;
 
 /// Whose time it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
