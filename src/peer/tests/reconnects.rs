@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::peer::proposal::Connection;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,6 +32,27 @@ fn a_session_goes_on() {
     }
     assert!(network.logged(0, "> RECONNECT "));
     assert!(network.logged(0, "< RECONNECT_OK msg_seq 1"));
+}
+
+#[test]
+fn a_reconnect_fetches_what_a_missing_signature_has_cost() {
+    for encryption in [Encryption::Possible, Encryption::Required] {
+        let (mut network, [session, _]) = established(Auth::Authorize, |client, server| {
+            client.encryption = encryption;
+            reports(client, server);
+        });
+        network.send(0, session, "one");
+        network.run_for(SECOND);
+        network.nodes[0].endpoint.connections.values_mut().for_each(Connection::forget_signature);
+        network.send(0, session, "two");
+        network.send(0, session, "three");
+        network.run_for(SECOND);
+        assert_eq!(network.texts(1), ["one", "two", "three"]);
+        assert_eq!(network.nodes[1].endpoint.stats().dropped_frames, 1);
+        let gap = |line: &String| line.starts_with("disconnected: ") && line.contains("2") && line.contains("3");
+        assert!(network.nodes[1].log.iter().any(gap), "{:#?}", network.nodes[1].log);
+        assert!(network.logged(0, "< RECONNECT_OK msg_seq 1"));
+    }
 }
 
 #[test]
