@@ -37,6 +37,11 @@ pub(crate) fn captures() -> Vec<PathBuf> {
     all
 }
 
+/// The keys that open a capture: the file beside it.
+pub(crate) fn keyring_of(capture: &Path) -> Option<PathBuf> {
+    Some(capture.with_extension("keyring")).filter(|path| path.exists())
+}
+
 /// A file of the folder beside this work tree that holds whole recordings; who lacks it is told.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = file("../shared/captures").join(name);

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::common::{Scratch, With, capture, captures, has, tshark, wireshark};
+use crate::common::{Scratch, With, capture, captures, has, keyring_of, tshark, wireshark};
 
 /// Our lines of PDML.
 fn ours(path: &Path, options: &[&str]) -> Vec<String> {
@@ -21,6 +21,9 @@ fn ours(path: &Path, options: &[&str]) -> Vec<String> {
 fn two_passes_show_what_one_shows() {
     for path in captures() {
         same_in_two_passes(&path, &[]);
+        if let Some(keyring) = keyring_of(&path) {
+            same_in_two_passes(&path, &["-o", &format!("msgr2.keyring:{}", keyring.display())]);
+        }
     }
 }
 
@@ -74,10 +77,17 @@ fn trees(path: &Path, settings: Settings<'_>, packets: impl IntoIterator<Item = 
 #[test]
 fn any_order_shows_the_same() {
     let scratch = Scratch::new();
+    let copy = |from: &Path| {
+        let path = scratch.file(&from.file_name().unwrap().to_string_lossy());
+        std::fs::copy(from, &path).unwrap();
+        path
+    };
     for name in ["crc-mon-cephx.pcap", "rare.pcapng", "secure-mon.pcap"] {
-        let path = scratch.file(name);
-        std::fs::copy(capture(name), &path).unwrap();
-        same_in_any_order(&path, &[]);
+        same_in_any_order(&copy(&capture(name)), &[]);
+    }
+    for name in ["proposal-ticket.pcapng", "proposal-reconnect.pcapng"] {
+        let keyring = copy(&keyring_of(&capture(name)).unwrap()).display().to_string();
+        same_in_any_order(&copy(&capture(name)), &[("msgr2.keyring", &keyring)]);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::common::{With, capture, captures, file, msgr2, run, tshark, wireshark};
-use crate::pdml::{self, Item};
+use crate::common::{With, capture, captures, file, keyring_of, msgr2, run, tshark, wireshark};
+use crate::pdml::{self, Item, Packet};
 use crate::table::fields;
 
 #[test]
@@ -153,16 +154,39 @@ const GENERATED: &[&str] = &[
     "msgr2.resumes",
 ];
 
+/// Whether an item is a field that bytes hold.
+fn is_read(item: &Item) -> bool {
+    item.name != "msgr2" && !GENERATED.contains(&item.name.as_str())
+}
+
+/// The units of all packets, and where each begins. Those of a record follow it, and stand one behind the other in
+/// what was decrypted; for them PDML has another place.
+fn units(packets: &[Packet]) -> Vec<(&Item, usize)> {
+    fn ours(items: &[Item]) -> impl Iterator<Item = &Item> {
+        items.iter().filter(|item| item.name == "msgr2")
+    }
+    let mut all = Vec::new();
+    for unit in packets.iter().flat_map(|packet| ours(&packet.protos)) {
+        all.push((unit, unit.pos));
+        let mut start = 0;
+        for inner in ours(&unit.children) {
+            all.push((inner, start));
+            start += inner.size;
+        }
+    }
+    all
+}
+
 /// What is compared of a field: depth, first byte, bytes, label.
 type Place = (usize, usize, usize, String);
 
 /// The places of all fields of our protocol, unit by unit, as the plugin has them.
-fn shown_places(units: &[&Item]) -> Vec<Vec<Place>> {
+fn shown_places(units: &[(&Item, usize)]) -> Vec<Vec<Place>> {
     let kinds: HashMap<&str, (&str, &str)> =
         fields().iter().map(|f| (f.filter.as_str(), (f.kind.as_str(), f.base.as_str()))).collect();
     fn walk(item: &Item, depth: usize, base: usize, kinds: &HashMap<&str, (&str, &str)>, out: &mut Vec<Place>) {
         for child in &item.children {
-            if child.name.is_empty() || child.name.starts_with("_ws.") || GENERATED.contains(&child.name.as_str()) {
+            if child.name.is_empty() || child.name.starts_with("_ws.") || !is_read(child) {
                 continue;
             }
             // the flags of a word, which the codec has as one value
@@ -175,9 +199,9 @@ fn shown_places(units: &[&Item]) -> Vec<Vec<Place>> {
             }
         }
     }
-    let places = |unit: &&Item| {
+    let places = |(unit, start): &(&Item, usize)| {
         let mut out = Vec::new();
-        walk(unit, 0, unit.pos, &kinds, &mut out);
+        walk(unit, 0, *start, &kinds, &mut out);
         out
     };
     units.iter().map(places).collect()
@@ -202,22 +226,42 @@ fn decoded_places(text: &str) -> Vec<Vec<Place>> {
     units
 }
 
+/// All our captures, without keys; those that keys open also with them.
+fn captures_and_keys() -> Vec<(PathBuf, Option<PathBuf>)> {
+    let all = captures();
+    let opened = all.iter().filter_map(|path| Some((path.clone(), Some(keyring_of(path)?))));
+    all.iter().map(|path| (path.clone(), None)).chain(opened).collect()
+}
+
+/// All packets of a capture.
+fn read(path: &Path, keyring: Option<&Path>) -> Vec<Packet> {
+    let mut arguments: Vec<String> = ["-T", "pdml", "-J", "msgr2"].map(String::from).into();
+    if let Some(keyring) = keyring {
+        arguments.extend(["-o".into(), format!("msgr2.keyring:{}", keyring.display())]);
+    }
+    pdml::read(&tshark(path, arguments))
+}
+
 #[test]
 fn places_are_those_that_the_codec_read() {
-    for path in captures().into_iter().filter(|path| !path.to_string_lossy().contains("msgr1")) {
-        let packets = pdml::read(&tshark(&path, ["-T", "pdml", "-J", "msgr2"]));
-        let units: Vec<&Item> =
-            packets.iter().flat_map(|packet| &packet.protos).filter(|p| p.name == "msgr2").collect();
-        let text = run(msgr2().args(["decode", "--verbose"]).arg(&path));
-        let (shown, decoded) = (shown_places(&units), decoded_places(&text));
+    let all = captures_and_keys();
+    assert!(all.iter().any(|(_, keyring)| keyring.is_some()));
+    for (path, keyring) in all.into_iter().filter(|(path, _)| !path.to_string_lossy().contains("msgr1")) {
+        let packets = read(&path, keyring.as_deref());
+        let mut decode = msgr2();
+        decode.args(["decode", "--verbose"]).arg(&path);
+        if let Some(keyring) = &keyring {
+            decode.arg("--keyring").arg(keyring);
+        }
+        let (shown, decoded) = (shown_places(&units(&packets)), decoded_places(&run(&mut decode)));
         let secure = path.to_string_lossy().contains("secure");
-        assert!(shown.len() == decoded.len() || secure, "{}: {} {}", path.display(), shown.len(), decoded.len());
+        let name = format!("{} with {keyring:?}", path.display());
+        assert!(shown.len() == decoded.len() || secure, "{name}: {} {}", shown.len(), decoded.len());
         for (number, (shown, decoded)) in shown.iter().zip(&decoded).enumerate() {
             let other = shown.iter().zip(decoded).find(|(a, b)| a != b);
             assert!(
                 shown.len() == decoded.len() && other.is_none(),
-                "{}: unit {number}: {other:?}\n{shown:?}\n{decoded:?}",
-                path.display()
+                "{name}: unit {number}: {other:?}\n{shown:?}\n{decoded:?}"
             );
         }
     }
@@ -227,44 +271,41 @@ fn places_are_those_that_the_codec_read() {
 /// for the versions, lengths and counts in front of structures, blobs and lists.
 #[test]
 fn fields_cover_their_frame_once() {
-    for path in captures() {
-        for packet in pdml::read(&tshark(&path, ["-T", "pdml", "-J", "msgr2"])) {
-            for unit in packet.protos.iter().filter(|p| p.name == "msgr2") {
-                let what = format!("{}: packet {}: {}", path.display(), packet.number, unit.showname);
-                let mut leaves = Vec::new();
-                innermost(unit, &what, &mut leaves);
-                leaves.sort();
-                let mut at = unit.pos;
-                for (start, end) in leaves {
-                    assert!(
-                        (at..=at + 6).contains(&start),
-                        "{what}: a field begins at {start}, the last ended at {at}"
-                    );
-                    at = end;
-                }
-                // a banner that is text has a line feed behind its last field
-                let text = usize::from(unit.showname.contains("Banner") && path.to_string_lossy().contains("proposal"));
-                assert_eq!(at + text, unit.pos + unit.size, "{what}");
+    for (path, keyring) in captures_and_keys() {
+        let packets = read(&path, keyring.as_deref());
+        for (unit, start) in units(&packets) {
+            let what = format!("{} with {keyring:?}: {}", path.display(), unit.showname);
+            let mut leaves = Vec::new();
+            innermost(unit, (start, start + unit.size), &what, &mut leaves);
+            leaves.sort();
+            let mut at = start;
+            for (start, end) in leaves {
+                assert!((at..=at + 6).contains(&start), "{what}: a field begins at {start}, the last ended at {at}");
+                at = end;
             }
+            // a banner that is text has a line feed behind its last field
+            let text = usize::from(unit.showname.contains("Banner") && path.to_string_lossy().contains("proposal"));
+            assert_eq!(at + text, start + unit.size, "{what}");
         }
     }
 }
 
-fn innermost(item: &Item, what: &str, leaves: &mut Vec<(usize, usize)>) {
-    let ours = |child: &&Item| !GENERATED.contains(&child.name.as_str()) && child.name.starts_with("msgr2.");
-    let children: Vec<&Item> = item.children.iter().filter(ours).filter(|child| child.size > 0).collect();
-    let place = |item: &Item| (item.pos, item.pos + item.size);
+/// The places of the innermost fields of an item, which is at `place` itself.
+fn innermost(item: &Item, place: (usize, usize), what: &str, leaves: &mut Vec<(usize, usize)>) {
+    let ours = |child: &&Item| is_read(child) && child.name.starts_with("msgr2.") && child.size > 0;
+    let children: Vec<&Item> = item.children.iter().filter(ours).collect();
+    let place_of = |item: &Item| (item.pos, item.pos + item.size);
     // a word and its flags
     let flags = |child: &&Item| {
-        place(child) == place(item) && [": True", ": False"].iter().any(|end| child.showname.ends_with(end))
+        place_of(child) == place && [": True", ": False"].iter().any(|end| child.showname.ends_with(end))
     };
     if children.iter().all(|child| flags(child) && child.children.is_empty()) {
-        leaves.push(place(item));
+        leaves.push(place);
         return;
     }
     for child in children {
-        let within = child.pos >= item.pos && child.pos + child.size <= item.pos + item.size;
+        let within = child.pos >= place.0 && child.pos + child.size <= place.1;
         assert!(within, "{what}: {} reaches out of {}", child.showname, item.showname);
-        innermost(child, what, leaves);
+        innermost(child, place_of(child), what, leaves);
     }
 }

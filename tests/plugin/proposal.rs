@@ -16,7 +16,7 @@ use msgr2::wire::Utime;
 
 use crate::again::{same_in_any_order, same_in_two_passes};
 use crate::common::packets::{self, Segment, Wire, cut, joined};
-use crate::common::{Scratch, capture, file, msgr2, run, tshark};
+use crate::common::{Scratch, capture, file, keyring_of, msgr2, run, tshark};
 use crate::pdml::{self, Item};
 use crate::table::{self, Row, findings, rows, told};
 
@@ -494,8 +494,8 @@ fn names_of_tags_can_be_filtered_for() {
 /// One of our own captures, with the keys beside it.
 fn with_keys(name: &str) -> (PathBuf, String) {
     let path = capture(name);
-    let keyring = path.with_extension("keyring");
-    (path, format!("msgr2.keyring:{}", keyring.display()))
+    let keyring = format!("msgr2.keyring:{}", keyring_of(&path).unwrap().display());
+    (path, keyring)
 }
 
 #[test]
@@ -509,6 +509,9 @@ fn a_resumed_session_leads_to_where_it_began() {
     let began = ask("msgr2.start", "frame.number");
     let resumes = ask("msgr2.reconnect", "msgr2.resumes");
     assert_eq!((began.len(), &began), (1, &resumes));
+    // Wireshark knows the field as a packet's number, which the GUI goes to at a double click
+    let field = table::fields().iter().find(|field| field.filter == "msgr2.resumes").unwrap();
+    assert_eq!(field.kind, "FT_FRAMENUM");
     // each message came once, also those that were on the way when the connection broke
     let seqs = |port: &str| {
         let told = ask(&format!("msgr2.msg and {port}"), "msgr2.seq");
