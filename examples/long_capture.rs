@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use bytes::Bytes;
-use msgr2::frame::{self, Revision};
-use msgr2::types::{ConnectionMode, EntityType, MessageHeader, MessageType, Msgr2Features};
+use msgr2::frame::{self, Ending, Revision};
+use msgr2::types::{ConnectionMode, EntityType, MessageHeader, MessageType, Msgr2Features, PreambleFlags};
 use msgr2::v2_1::{
     AuthDone, AuthRequest, AuthSignature, Banner, BannerFeatures, ClientIdent, Frame, Hello, ServerIdent,
 };
@@ -70,7 +70,8 @@ impl<W: Write> Capture<W> {
 
 fn bytes(frame: &Frame<'_>) -> Result<Vec<u8>, msgr2::wire::Error> {
     let mut out = Vec::new();
-    frame::assemble(Revision::V2_1, frame.tag(), &frame.encode()?.map(Into::into), &mut out);
+    let segments = frame.encode()?.map(Into::into);
+    frame::assemble(Revision::V2_1, frame.tag(), PreambleFlags(0), &segments, Ending::Complete, &mut out);
     Ok(out.concat())
 }
 
@@ -109,7 +110,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let header = MessageHeader { seq, tid: seq, r#type: MessageType::OSD_OP, version: 8, ..Default::default() };
         buffers.clear();
         let segments = [header.to_bytes()?.into(), Bytes::new(), Bytes::new(), data.clone()];
-        frame::assemble(Revision::V2_1, msgr2::v2_1::Tag::MESSAGE, &segments, &mut buffers);
+        let tag = msgr2::v2_1::Tag::MESSAGE;
+        frame::assemble(Revision::V2_1, tag, PreambleFlags(0), &segments, Ending::Complete, &mut buffers);
         capture.send(0, &buffers.concat())?;
     }
     capture.packet(0, 0x11, &[])?;

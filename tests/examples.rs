@@ -1,10 +1,12 @@
 //! Every example of the spec, in both directions: bytes to value, value to bytes, and as the trace shows it.
 #![allow(clippy::unwrap_used)]
 
-use msgr2::wire::{Composite, Encode, Error, Reader, Recorder, Segments, tree};
+use msgr2::crypto::Secret;
+use msgr2::types::PreambleFlags;
+use msgr2::wire::{Composite, Encode, Error, Reader, Recorder, Role, Segments, tree};
 use msgr2::{Context, frame, proposal, types, v2_0, v2_1};
 use msgr2_spec::expr::parse_hex;
-use msgr2_spec::model::{Refused, Struct};
+use msgr2_spec::model::{self, Refused, Struct};
 use msgr2_spec::{DialectView, Spec};
 use serde_json::{Value, json};
 
@@ -143,8 +145,10 @@ fn structures() {
         v2_0::Banner,
         v2_0::Preamble,
         v2_0::Epilogue,
+        v2_0::SecureEpilogue,
         v2_1::SegmentCrc,
         v2_1::Epilogue,
+        v2_1::SecureEpilogue,
         proposal::Banner,
         proposal::FrameHeader,
         proposal::RecordHeader,
@@ -165,13 +169,34 @@ fn whole_frames() {
             let what = format!("{name}: {}", example.doc);
             let bytes = parse_hex(&example.hex).unwrap().concat();
             let value: v2_1::Frame<'static> = serde_json::from_value(json!({ &example.tag: example.value })).unwrap();
+            let segments = value.encode().unwrap().map(Into::into);
             let mut out = Vec::new();
-            frame::assemble(revision, value.tag(), &value.encode().unwrap().map(Into::into), &mut out);
+            let (flags, ending) = (PreambleFlags(0), frame::Ending::Complete);
+            let mut view = Vec::new();
+            let (head, opened) = match &example.seal {
+                None => {
+                    frame::assemble(revision, value.tag(), flags, &segments, ending, &mut out);
+                    let head = frame::Head::parse(bytes.first_chunk().unwrap(), revision).unwrap();
+                    assert_eq!(head.frame_len(revision), bytes.len(), "{what}");
+                    (head, frame::open(&head, revision, &bytes, frame::Check::Crc))
+                }
+                Some(seal) => {
+                    let secret = Secret::from(parse_hex(&seal.connection_secret).unwrap().concat());
+                    let key = frame::secure::ConnectionKey::new(&secret, revision).unwrap();
+                    let sender = match seal.sender {
+                        model::Role::Client => Role::Client,
+                        model::Role::Server => Role::Server,
+                    };
+                    let mut sealer = key.sealer(sender).at(seal.operations);
+                    sealer.assemble(value.tag(), flags, &segments, ending, &mut out).unwrap();
+                    let opener = key.opener(sender);
+                    let head = opener.head(seal.operations, &bytes).unwrap();
+                    assert_eq!(opener.frame_len(&head), bytes.len(), "{what}");
+                    opener.open(seal.operations, &head, &bytes, &mut view).unwrap();
+                    (head, frame::secure::open_view(&head, revision, &view))
+                }
+            };
             assert_eq!(out.concat(), bytes, "{what}: encoded");
-
-            let head = frame::Head::parse(bytes.first_chunk().unwrap(), revision).unwrap();
-            assert_eq!(head.frame_len(revision), bytes.len(), "{what}");
-            let opened = frame::open(&head, revision, &bytes, frame::Check::Crc);
             assert_eq!((opened.bad_crc, opened.late), (None, frame::Late::Complete), "{what}");
             let read =
                 v2_1::Frame::decode(v2_1::Tag(head.tag), &opened.segments, &Context::default(), &mut ()).unwrap();

@@ -19,7 +19,8 @@ fn banner(supported: Msgr2Features) -> Vec<u8> {
 
 fn bytes(revision: Revision, frame: &Frame<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    frame::assemble(revision, frame.tag(), &frame.encode().unwrap().map(Into::into), &mut out);
+    let segments = frame.encode().unwrap().map(Into::into);
+    frame::assemble(revision, frame.tag(), PreambleFlags(0), &segments, frame::Ending::Complete, &mut out);
     out.concat()
 }
 

@@ -515,6 +515,14 @@ pub struct Part {
     pub block: Option<String>,
     /// The bytes of a segment, or of several: `0`, `1..`.
     pub segments: Option<String>,
+    /// The bytes of a cryptographic tag.
+    pub seal: Option<u32>,
+    /// Of a segment, only what begins at this byte.
+    pub from: Option<u32>,
+    /// Of a segment, only what ends before this byte.
+    pub to: Option<u32>,
+    /// Each segment is padded with zeros to a multiple of so many bytes, at least one multiple where it is cut to them.
+    pub padded: Option<u32>,
     /// It is there only if this holds.
     pub when: Option<String>,
     /// The bytes that a CRC or a cryptographic tag in this part covers.
@@ -536,6 +544,8 @@ pub struct FrameExample {
     pub hex: String,
     /// The mode of its protection.
     pub mode: String,
+    /// What opens a sealed frame.
+    pub seal: Option<Seal>,
     /// Its tag.
     pub tag: String,
     /// What the decoder is told.
@@ -543,6 +553,19 @@ pub struct FrameExample {
     pub context: IndexMap<String, serde_json::Value>,
     /// Its decoded form.
     pub value: serde_json::Value,
+}
+
+/// What opens the sealed frame of an example.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// The connection secret.
+    #[schemars(schema_with = "hex_schema")]
+    pub connection_secret: String,
+    /// Who sends the frame.
+    pub sender: Role,
+    /// The number of the cipher's operations before it in its direction.
+    pub operations: u64,
 }
 
 /// A frame.

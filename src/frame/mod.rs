@@ -1,20 +1,21 @@
 //! Frames: from bytes to payloads and back. Those of v2.0 and v2.1 are here, those of the proposal in [`proposal`].
 //!
 //! What stands where says `envelope` in the spec files of the two dialects; this module follows it by hand,
-//! and `tests/envelope.rs` holds it against them. Only crc mode is here so far.
+//! and `tests/envelope.rs` holds it against them. Crc mode is in this module, secure mode in [`secure`].
 
 mod crc;
 mod dialect;
 mod head;
 pub mod proposal;
 mod read;
+pub mod secure;
 mod write;
 
 pub use crc::{SEGMENT_SEED, crc32c};
 pub use dialect::Dialect;
 pub use head::{Head, HeadError, PREAMBLE_LEN};
 pub use read::{BadCrc, Check, Late, Opened, open, trace_envelope};
-pub use write::{assemble, small};
+pub use write::{Ending, assemble, small};
 
 use crate::{v2_0, v2_1};
 

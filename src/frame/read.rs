@@ -74,20 +74,13 @@ pub fn open<'a>(head: &Head, revision: Revision, frame: &'a [u8], check: Check) 
     let several = usize::from(head.num_segments);
     match revision {
         Revision::V2_0 => {
-            if v2_0::LateFlags(frame[at]).contains(v2_0::LateFlags::ABORTED) {
-                late = Late::Aborted;
-            }
+            late = self::late(revision, frame[at]);
             for (index, place) in crc_places.iter_mut().enumerate().take(several) {
                 *place = Some(at + 1 + 4 * index);
             }
         }
         Revision::V2_1 if several > 1 => {
-            // the upper four bits are reserved
-            late = match v2_1::LateStatus(frame[at] & 0x0f) {
-                v2_1::LateStatus::COMPLETE => Late::Complete,
-                v2_1::LateStatus::ABORTED => Late::Aborted,
-                _ => Late::Bad(frame[at]),
-            };
+            late = self::late(revision, frame[at]);
             for (index, place) in crc_places.iter_mut().enumerate().take(several).skip(1) {
                 *place = Some(at + 1 + 4 * (index - 1));
             }
@@ -96,6 +89,20 @@ pub fn open<'a>(head: &Head, revision: Revision, frame: &'a [u8], check: Check) 
     }
     let bad_crc = if check == Check::Crc { first_bad(frame, &segments, &crc_places) } else { None };
     Opened { segments, bad_crc, late, epilogue: at }
+}
+
+/// What the byte at the end of a frame says.
+pub(super) fn late(revision: Revision, byte: u8) -> Late {
+    match revision {
+        Revision::V2_0 if v2_0::LateFlags(byte).contains(v2_0::LateFlags::ABORTED) => Late::Aborted,
+        Revision::V2_0 => Late::Complete,
+        // the upper four bits are reserved
+        Revision::V2_1 => match v2_1::LateStatus(byte & 0x0f) {
+            v2_1::LateStatus::COMPLETE => Late::Complete,
+            v2_1::LateStatus::ABORTED => Late::Aborted,
+            _ => Late::Bad(byte),
+        },
+    }
 }
 
 fn part_of(frame: &[u8], at: usize, length: usize) -> &[u8] {
@@ -155,7 +162,7 @@ fn block<'a, B: Composite<'a, Context>, T: Trace>(
 }
 
 /// A block in a field of its own.
-fn boxed<'a, B: Composite<'a, Context>, T: Trace>(
+pub(super) fn boxed<'a, B: Composite<'a, Context>, T: Trace>(
     frame: &'a [u8],
     at: usize,
     length: usize,

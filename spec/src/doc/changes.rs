@@ -126,7 +126,12 @@ impl<'a> Doc<'a> {
 }
 
 fn label(part: &Part) -> String {
-    part.block.clone().or_else(|| part.segments.clone()).unwrap_or_default()
+    match (&part.block, &part.segments, part.from) {
+        (Some(block), ..) => block.clone(),
+        (None, Some(segments), None) => segments.clone(),
+        (None, Some(segments), Some(from)) => format!("{segments} from byte {from}"),
+        (None, None, _) => "seal".to_owned(),
+    }
 }
 
 fn shown(text: Option<&str>) -> String {

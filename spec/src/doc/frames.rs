@@ -34,8 +34,8 @@ impl<'a> Doc<'a> {
             let rows = parts.iter().map(|part| {
                 let what = match (&part.block, &part.segments) {
                     (Some(block), _) => self.block_link(dialect, block),
-                    (None, Some(segments)) => format!("segments {}", code(segments)),
-                    (None, None) => String::new(),
+                    (None, Some(segments)) => format!("segments {}{}", code(segments), cut(part)),
+                    (None, None) => part.seal.map(|bytes| format!("a seal of {bytes} bytes")).unwrap_or_default(),
                 };
                 let mut covers = part.covers.as_deref().map(prose).unwrap_or_default();
                 if let Some(seed) = part.seed {
@@ -48,7 +48,16 @@ impl<'a> Doc<'a> {
         for example in &envelope.examples {
             let tag = self.tag_link(dialect, &example.tag);
             let given = given(&example.context);
-            page.line(&format!("Example: {}, {tag} in mode {}{given}.", prose(&example.doc), code(&example.mode)));
+            let mut line = format!("Example: {}, {tag} in mode {}{given}", prose(&example.doc), code(&example.mode));
+            if let Some(seal) = &example.seal {
+                line.push_str(&format!(
+                    ", sent by the {} after {} operations of the cipher in its direction, with the connection secret {}",
+                    seal.sender,
+                    seal.operations,
+                    code(&seal.connection_secret)
+                ));
+            }
+            page.line(&format!("{line}."));
             page.block("text", &example.hex);
             page.block("json", &pretty(&example.value));
         }
@@ -148,6 +157,20 @@ impl<'a> Doc<'a> {
             None => code(name),
         }
     }
+}
+
+/// What of a segment a part holds.
+fn cut(part: &Part) -> String {
+    let mut text = match (part.from, part.to) {
+        (None, None) => String::new(),
+        (from, to) => {
+            format!(", bytes {} to {}", from.unwrap_or(0), to.map_or("the end".to_owned(), |to| (to - 1).to_string()))
+        }
+    };
+    if let Some(padded) = part.padded {
+        text.push_str(&format!(", padded to a multiple of {padded}"));
+    }
+    text
 }
 
 fn tag_anchor(owner: &DialectView, name: &str) -> String {

@@ -95,8 +95,14 @@ impl<'a> Lint<'a> {
     }
 
     fn part(&mut self, site: &Site<'a>, part: &Part, next: &mut Option<u8>) {
-        if part.block.is_some() == part.segments.is_some() {
-            self.report(site, "is either a block or segments");
+        if [part.block.is_some(), part.segments.is_some(), part.seal.is_some()].iter().filter(|&&is| is).count() != 1 {
+            self.report(site, "is either a block, segments or a seal");
+        }
+        if part.segments.is_none() && (part.from.is_some() || part.to.is_some() || part.padded.is_some()) {
+            self.report(site, "only segments can be cut and padded");
+        }
+        if part.seal.is_some() && part.covers.is_none() {
+            self.report(site, "is a seal that covers nothing");
         }
         if let Some(block) = &part.block
             && !matches!(self.meaning(site.dialect, block), Some(Meaning::Struct(_)))
@@ -113,6 +119,8 @@ impl<'a> Lint<'a> {
             None => (segments.as_str(), false),
         };
         match (number.parse::<u8>(), *next) {
+            // the rest of a segment that has begun
+            (Ok(number), Some(expected)) if part.from.is_some() && number + 1 == expected && !rest => {}
             (Ok(number), Some(expected)) if number == expected && usize::from(number) < MOST_SEGMENTS => {
                 *next = if rest { None } else { Some(number + 1) };
             }
