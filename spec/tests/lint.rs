@@ -611,7 +611,7 @@ fn exchanges() {
 #[test]
 fn dialects() {
     finds("{segments: \"0\", doc", "{segments: \"1\", doc", "don't follow those before");
-    finds("{block: head,", "{block: head, segments: \"0\",", "is either a block or segments");
+    finds("{block: head,", "{block: head, segments: \"0\",", "is either a block, segments or a seal");
     finds("covers: all of it, seed", "seed", "its CRC covers nothing");
     finds("dialect: {name: v2.1,", "dialect: {name: v2.2,", "stands in a folder called `v2.1`");
     finds("banner: {type: greeting, info: \"{features}\"}\n", "", "has no banner");
