@@ -1,8 +1,10 @@
 //! Frames: from bytes to payloads and back. Those of v2.0 and v2.1 are here, those of the proposal in [`proposal`].
 //!
 //! What stands where says `envelope` in the spec files of the two dialects; this module follows it by hand,
-//! and `tests/envelope.rs` holds it against them. Crc mode is in this module, secure mode in [`secure`].
+//! and `tests/envelope.rs` holds it against them. Crc mode is in this module, secure mode in [`secure`],
+//! and what may be done to segments before either in [`compress`].
 
+pub mod compress;
 mod crc;
 mod dialect;
 mod head;

@@ -1,0 +1,25 @@
+//! snappy: a raw block, which begins with its decompressed length.
+
+use snap::raw::{Decoder, Encoder, decompress_len};
+
+use super::DecompressError;
+use crate::types::CompressionAlgorithm;
+
+/// No byte of a block makes more than this many: three bytes copy up to 64.
+const MOST_EXPANSION: usize = 22;
+
+pub(super) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
+    Encoder::new().compress_vec(bytes).ok()
+}
+
+pub(super) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    let malformed = |what| DecompressError::Malformed { algorithm: CompressionAlgorithm::SNAPPY, what };
+    let length = decompress_len(bytes).map_err(|_| malformed("its length can't be read"))?;
+    if length > limit {
+        return Err(DecompressError::TooLarge { limit });
+    }
+    if length > bytes.len().saturating_mul(MOST_EXPANSION) {
+        return Err(malformed("it announces more than it can hold"));
+    }
+    Decoder::new().decompress_vec(bytes).map_err(|_| malformed("its content can't be read"))
+}
