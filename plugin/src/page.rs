@@ -6,7 +6,7 @@ use std::ops::Range;
 use msgr2::FINDINGS;
 use msgr2::field::{self, FIELDS};
 use msgr2::tracker::{RelationKind, Shown, Unit, UnitKind, show};
-use msgr2::wire::{Field, Kind, Node, Recorded, Recorder};
+use msgr2::wire::{Field, Kind, Node, Recorded, Recorder, Secrecy};
 
 use crate::flow::Found;
 
@@ -26,12 +26,25 @@ pub(crate) struct Page {
     pub generated: Vec<Item>,
     /// The notes of all units.
     pub notes: Vec<Note>,
-    /// What was in sealed records, one behind the other.
+    /// The views of all units' sealed structures.
+    pub views: Vec<View>,
+    /// What was in sealed records and structures, one behind the other.
     pub opened: Vec<u8>,
     /// Texts, each with a zero byte behind it.
     pub texts: Vec<u8>,
     recorder: Option<Recorder>,
     line: String,
+}
+
+/// What was in a sealed structure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    /// What the pane of its bytes is called.
+    pub name: u32,
+    /// Where it begins in [`Page::opened`].
+    pub start: u32,
+    /// Its bytes.
+    pub length: u32,
 }
 
 /// A unit.
@@ -51,6 +64,8 @@ pub(crate) struct Piece {
     pub column: bool,
     /// Its fields.
     pub items: Range<u32>,
+    /// The first of the views that its fields name, from 1.
+    pub views: u32,
     /// Its fields that no byte holds.
     pub generated: Range<u32>,
     /// Its notes.
@@ -75,6 +90,8 @@ pub(crate) struct Item {
     pub field: u16,
     /// How many fields it stands in.
     pub depth: u16,
+    /// The view that its bytes are in, counted within the unit; 0 for the unit's own.
+    pub view: u16,
     /// Its first byte.
     pub start: u32,
     /// Its bytes.
@@ -152,6 +169,7 @@ impl Page {
         self.items.clear();
         self.generated.clear();
         self.notes.clear();
+        self.views.clear();
         self.opened.clear();
         self.texts.clear();
     }
@@ -197,6 +215,7 @@ impl Page {
             info: Some(text),
             column: true,
             items: 0..0,
+            views: 0,
             generated: 0..0,
             notes: 0..self.notes.len() as u32,
         });
@@ -235,6 +254,7 @@ impl Page {
     fn piece(&mut self, unit: &Unit, bytes: &[u8], place: Place, wish: Wish) {
         let Place { at, inner, column } = place;
         let (items, notes) = (self.items.len() as u32, self.notes.len() as u32);
+        let views = self.views.len() as u32;
         let wish = Wish { info: wish.info && column && self.pieces.len() < MOST_INFOS, ..wish };
         let mut info = None;
         if wish.tree {
@@ -250,8 +270,15 @@ impl Page {
                     break;
                 }
                 let value = self.value(&recorder, node, bytes);
-                let start = at as u32 + node.start;
-                self.items.push(Item { field: node.field.index, depth: node.depth, start, length: node.length, value });
+                let start = if node.view == 0 { at as u32 + node.start } else { node.start };
+                let Node { field, depth, view, length, .. } = *node;
+                self.items.push(Item { field: field.index, depth, view, start, length, value });
+            }
+            for view in recorder.views() {
+                let (start, length) = (self.opened.len() as u32, view.bytes().len() as u32);
+                self.opened.extend_from_slice(view.bytes());
+                let name = self.text(view.field.label);
+                self.views.push(View { name, start, length });
             }
             self.recorder = Some(recorder);
         } else if wish.info {
@@ -275,6 +302,7 @@ impl Page {
             info,
             column,
             items: items..self.items.len() as u32,
+            views,
             generated: generated..self.generated.len() as u32,
             notes: notes..self.notes.len() as u32,
         });
@@ -308,7 +336,7 @@ impl Page {
     }
 
     fn fact(&mut self, field: Field, value: Value) {
-        self.generated.push(Item { field: field.index, depth: 0, start: 0, length: 0, value });
+        self.generated.push(Item { field: field.index, depth: 0, view: 0, start: 0, length: 0, value });
     }
 
     fn info(&mut self, unit: &Unit, shown: &Shown<'_>) -> u32 {
@@ -318,6 +346,7 @@ impl Page {
 
     fn value(&mut self, recorder: &Recorder, node: &Node, bytes: &[u8]) -> Value {
         let narrow = |width: u8| width <= 4;
+        let bytes = recorder.view(node.view).map_or(bytes, |view| view.bytes());
         match (node.field.kind, node.value) {
             (Kind::List, Recorded::Unsigned(n)) => Value::U32(n.min(u32::MAX.into()) as u32),
             (Kind::Bool | Kind::Present, Recorded::Unsigned(n)) => Value::Bool(n != 0),
@@ -337,6 +366,7 @@ impl Page {
             }
             (Kind::Bytes, Recorded::Content(length)) => Value::Bytes(length),
             (_, Recorded::Content(_)) => Value::Range,
+            (_, Recorded::Secret(length)) => Value::Text(self.format(format_args!("{}", Secrecy(length)))),
             (Kind::Struct(true), _) => Value::Text(self.text(recorder.text(node))),
             (_, Recorded::Text(..)) => Value::Nothing(Some(self.text(recorder.text(node)))),
             (_, Recorded::Nothing) => Value::Nothing(None),

@@ -138,7 +138,7 @@ fn form(field: &FieldInfo, named: &mut Vec<(*const EnumInfo, *const c_void)>) ->
         Kind::Float(_) => (ws::FT_DOUBLE, none, ptr::null()),
         Kind::Bool | Kind::Present => (ws::FT_BOOLEAN, none, ptr::null()),
         Kind::Bytes => (ws::FT_BYTES, none, ptr::null()),
-        Kind::Text | Kind::Struct(true) => (ws::FT_STRING, none, ptr::null()),
+        Kind::Text | Kind::Secret | Kind::Struct(true) => (ws::FT_STRING, none, ptr::null()),
         Kind::Ipv4 => (ws::FT_IPv4, none, ptr::null()),
         Kind::Ipv6 => (ws::FT_IPv6, none, ptr::null()),
         Kind::Uuid => (ws::FT_GUID, none, ptr::null()),

@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 use msgr2::field::FIELDS;
-use msgr2::wire::Kind;
+use msgr2::wire::{Kind, MOST_VIEWS};
 use wireshark_ffi_bindgen as ws;
 
 use crate::ids::{Ids, PROTO, PROTOCOL_SUBTREE, ids};
@@ -68,22 +68,23 @@ pub(crate) unsafe fn page(page: *const Page, target: Target) {
                 within = Target { tree: show(page, piece, target), ..target };
             }
             if let Some(opened) = &(*piece).opened {
-                within.tvb = view(page, opened.start, opened.end, target);
+                let (start, length) = (opened.start, opened.end - opened.start);
+                within.tvb = view(page, start, length, c"Decrypted msgr2 record".as_ptr(), target);
             }
             index += 1;
         }
     }
 }
 
-/// What was in a sealed record, as one more pane of bytes.
-unsafe fn view(page: *const Page, start: u32, end: u32, target: Target) -> *mut ws::tvbuff_t {
+/// What was in a sealed record or structure, as one more pane of bytes.
+unsafe fn view(page: *const Page, start: u32, length: u32, name: *const c_char, target: Target) -> *mut ws::tvbuff_t {
     // SAFETY: as in `page`; the copy lives as long as the packet's dissection, as the buffer over it does.
     unsafe {
-        let length = (end - start) as usize;
+        let length = length as usize;
         let copy: *mut u8 = ws::wmem_alloc((*target.pinfo).pool, length.max(1) as _).cast();
         ptr::copy_nonoverlapping((*page).opened.as_ptr().add(start as usize), copy, length);
         let view = ws::tvb_new_child_real_data(target.tvb, copy, length as _, length as _);
-        ws::add_new_data_source(target.pinfo, view, c"Decrypted msgr2 record".as_ptr());
+        ws::add_new_data_source(target.pinfo, view, name);
         view
     }
 }
@@ -120,6 +121,7 @@ unsafe fn items(page: *const Page, piece: &Piece, target: Target, tree: *mut ws:
     // SAFETY: as in `page`.
     unsafe {
         let mut trees = [tree; MOST_DEPTH];
+        let mut views: [*mut ws::tvbuff_t; MOST_VIEWS] = [ptr::null_mut(); MOST_VIEWS];
         let mut last = ptr::null_mut();
         let mut last_depth = 0;
         let mut last_field = 0;
@@ -131,7 +133,16 @@ unsafe fn items(page: *const Page, piece: &Piece, target: Target, tree: *mut ws:
                 let below = ws::proto_item_add_subtree(last, ids.subtree(last_field));
                 trees[depth] = if below.is_null() { trees[last_depth] } else { below };
             }
-            last = add(page, item, target, trees[depth], ids);
+            let mut within = target;
+            if let Some(number) = (item.view as usize).checked_sub(1) {
+                let number = number.min(MOST_VIEWS - 1);
+                if views[number].is_null() {
+                    let opened = *(*page).views.as_ptr().add(piece.views as usize + number);
+                    views[number] = view(page, opened.start, opened.length, text(page, opened.name), target);
+                }
+                within.tvb = views[number];
+            }
+            last = add(page, item, within, trees[depth], ids);
             last_depth = depth;
             last_field = item.field as usize;
             index += 1;

@@ -329,6 +329,9 @@ pub struct Field {
     pub holds: Option<TypeRef>,
     /// What the bytes of a blob are once they have been decrypted.
     pub sealed: Option<Sealed>,
+    /// Nobody is to see its bytes: who traces the reading is told their number only.
+    #[serde(default)]
+    pub secret: bool,
     /// The most items or bytes allowed: a number, or the name of a limit.
     pub max: Option<Bound>,
     /// How it is shown.
@@ -366,6 +369,8 @@ pub struct Sealed {
     pub usage: u32,
     /// The name of the structure inside.
     pub holds: String,
+    /// What a reader calls it who has opened it; the structure's name if nothing is said.
+    pub label: Option<String>,
 }
 
 /// A type: an expression such as `list<u32>`, or a union.

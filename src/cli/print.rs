@@ -96,11 +96,12 @@ impl<W: Write> Printer<W> {
             for node in self.recorder.nodes() {
                 let text = limited(tree::text(&self.recorder, node, &[bytes]), node, self.style.max_bytes);
                 let indent = 2 * usize::from(node.depth);
-                writeln!(
-                    self.out,
-                    "    {:>6}+{:<5} {:indent$}{}: {text}",
-                    node.start, node.length, "", node.field.label
-                )?;
+                // what was sealed is elsewhere
+                let start = match node.view {
+                    0 => node.start.to_string(),
+                    view => format!("{view}:{}", node.start),
+                };
+                writeln!(self.out, "    {start:>6}+{:<5} {:indent$}{}: {text}", node.length, "", node.field.label)?;
             }
         }
         Ok(())

@@ -79,6 +79,8 @@ pub enum Kind {
     Bytes,
     /// Text.
     Text,
+    /// Bytes that nobody is to see: their number is all that is told.
+    Secret,
     /// An IPv4 address.
     Ipv4,
     /// An IPv6 address.

@@ -280,6 +280,14 @@ impl<T, const USAGE: u32> Serialize for Sealed<'_, T, USAGE> {
 
 impl<'de, T, const USAGE: u32> Deserialize<'de> for Sealed<'_, T, USAGE> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Blob::deserialize(deserializer).map(Sealed::new)
+        /// As it is read, or as a trace shows it that has opened it.
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Bytes(Blob<'static>),
+            Shown { sealed: Blob<'static> },
+        }
+        let (Either::Bytes(bytes) | Either::Shown { sealed: bytes }) = Either::deserialize(deserializer)?;
+        Ok(Sealed::new(bytes))
     }
 }

@@ -21,6 +21,7 @@ mod states;
 mod text;
 #[cfg(feature = "json")]
 pub mod tree;
+mod unseal;
 mod writer;
 
 pub use blob::{Blob, Sealed, Text};
@@ -29,13 +30,14 @@ pub use field::{Display, EnumInfo, EnumValue, Field, FieldInfo, Flag, FlagsInfo,
 pub use finding::{FindingInfo, Group, Severity};
 pub use named::{flag_word, open_enum};
 pub use reader::{Bound, NoTrace, Reader, Trace, Value};
-pub use record::{Node, Recorded, Recorder};
+pub use record::{MOST_VIEWS, Node, Recorded, Recorder, View};
 pub use role::Role;
 pub use scalar::{Be, Bool, Duration, FixedBytes, Integer, Scalar, Utime, Uuid};
 pub use segments::Segments;
 pub use show::{Join, Maybe, show_flags};
 pub use states::{Move, On, State};
 pub use text::TextReader;
+pub use unseal::{Redacted, Secrecy, Unseal};
 pub use writer::Writer;
 
 /// A structure, which reads itself field by field. `C` is the context that the spec declares.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::{Blob, Composite, Error, ErrorKind, Field, Integer, Scalar};
+use super::{Blob, Composite, Error, ErrorKind, Field, Integer, Scalar, Unseal};
 
 /// The value of a field as the trace gets it.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// An IPv6 address, as it stands.
     Ipv6([u8; 16]),
+    /// So many bytes that nobody is to see. They end with the range.
+    Secret(usize),
 }
 
 /// Hears what is read. Places are byte ranges in the view.
@@ -34,6 +37,24 @@ pub trait Trace {
     fn count(&mut self, items: u64);
     /// How many fields are open.
     fn depth(&self) -> usize;
+
+    /// A sealed blob was read: the field that was told last, and its ciphertext. A trace that opens it tells itself
+    /// `opened`, which stands in that field, and calls `read` to be told what is in it. Places in it are those of the
+    /// decrypted bytes, a view of their own.
+    #[inline(always)]
+    fn sealed<R>(&mut self, opened: Field, usage: u32, bytes: &[u8], read: R)
+    where
+        R: FnOnce(&mut Reader<'_>, &mut Self) -> Result<(), Error>,
+        Self: Sized,
+    {
+        let _ = (opened, usage, bytes, read);
+    }
+
+    /// What opens sealed blobs from here on. A trace that doesn't look into them need not keep it.
+    #[inline(always)]
+    fn unseal_with(&mut self, unseal: Option<Arc<dyn Unseal>>) {
+        let _ = unseal;
+    }
 }
 
 /// The trace of who doesn't want one.

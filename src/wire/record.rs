@@ -2,8 +2,18 @@
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::{Field, Trace, Value};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{Error, Field, Reader, Trace, Unseal, Value};
+
+/// The most sealed blobs of one frame that are opened.
+pub const MOST_VIEWS: usize = 256;
+/// The most bytes of one frame's sealed blobs that are decrypted; what is sealed on purpose is small.
+const MOST_SEALED: usize = 1 << 20;
+/// How deep sealed blobs may stand in each other to be opened.
+const MOST_NESTED: u8 = 4;
 
 /// One field that was read.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +22,7 @@ pub struct Node {
     pub field: Field,
     /// How many open fields it stands in.
     pub depth: u16,
-    /// The view that its bytes are in: 0 is the frame as it was captured.
+    /// The view that its bytes are in: 0 is the frame as it was captured, others are those of [`Recorder::view`].
     pub view: u16,
     /// Its first byte in the view.
     pub start: u32,
@@ -39,6 +49,29 @@ pub enum Recorded {
     Content(u32),
     /// The text of a structure: a range of [`Recorder::texts`].
     Text(u32, u32),
+    /// So many bytes that nobody is to see.
+    Secret(u32),
+}
+
+/// What was in a sealed blob: bytes of their own, wiped when dropped.
+#[derive(Clone)]
+pub struct View {
+    /// The field of what was in it; its label is the view's name.
+    pub field: Field,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl View {
+    /// The decrypted bytes, with zeros for what is secret.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View({:?}, {} bytes)", self.field, self.bytes.len())
+    }
 }
 
 /// Keeps nodes in the order in which they were read; the buffer is reused.
@@ -51,6 +84,13 @@ pub struct Recorder {
     view: u16,
     limit: usize,
     truncated: bool,
+    unseal: Option<Arc<dyn Unseal>>,
+    views: Vec<View>,
+    /// What is left to be decrypted of this frame, in bytes.
+    budget: usize,
+    nested: u8,
+    /// Where secrets are in the view that is being read.
+    secrets: Vec<Range<usize>>,
 }
 
 impl Default for Recorder {
@@ -75,6 +115,11 @@ impl Recorder {
             view: 0,
             limit,
             truncated: false,
+            unseal: None,
+            views: Vec::new(),
+            budget: MOST_SEALED,
+            nested: 0,
+            secrets: Vec::new(),
         }
     }
 
@@ -86,11 +131,19 @@ impl Recorder {
         self.base = 0;
         self.view = 0;
         self.truncated = false;
+        self.views.clear();
+        self.secrets.clear();
+        self.budget = MOST_SEALED;
     }
 
-    /// What follows is in this view.
-    pub fn set_view(&mut self, view: u16) {
-        self.view = view;
+    /// The views of sealed blobs that were opened: the first is number 1.
+    pub fn views(&self) -> &[View] {
+        &self.views
+    }
+
+    /// The view of a sealed blob that was opened; `None` for number 0, which is the caller's.
+    pub fn view(&self, number: u16) -> Option<&View> {
+        self.views.get(usize::from(number).checked_sub(1)?)
     }
 
     /// Ends what an error left open: each field reaches as far as the bytes were read.
@@ -153,6 +206,13 @@ impl Trace for Recorder {
             Value::Time(sec, nsec) => Recorded::Time(sec, nsec),
             Value::Bytes(bytes) => Recorded::Content(bytes.len() as u32),
             Value::Ipv6(octets) => Recorded::Content(octets.len() as u32),
+            Value::Secret(length) => {
+                // the frame itself is the caller's
+                if self.view > 0 {
+                    self.secrets.push(at.end.saturating_sub(length)..at.end);
+                }
+                Recorded::Secret(length as u32)
+            }
         };
         let node = self.node(field, at.start, at.end - at.start, value);
         self.push(node);
@@ -184,5 +244,48 @@ impl Trace for Recorder {
 
     fn depth(&self) -> usize {
         self.open.len()
+    }
+
+    fn sealed<R>(&mut self, opened: Field, usage: u32, bytes: &[u8], read: R)
+    where
+        R: FnOnce(&mut Reader<'_>, &mut Self) -> Result<(), Error>,
+    {
+        let Some(unseal) = &self.unseal else { return };
+        if self.nested >= MOST_NESTED || self.views.len() >= MOST_VIEWS || bytes.len() > self.budget {
+            return;
+        }
+        self.budget -= bytes.len();
+        let Some(mut plain) = unseal.unseal(usage, bytes) else { return };
+        // inner views come behind this one
+        self.views.push(View { field: opened, bytes: Zeroizing::default() });
+        let own = self.views.len();
+        let outer = (std::mem::replace(&mut self.view, own as u16), std::mem::take(&mut self.secrets));
+        let depth = self.open.len();
+        self.nested += 1;
+        self.base += 1;
+        self.open(opened, 0);
+        let mut reader = Reader::new(&plain);
+        let end = match read(&mut reader, self).and_then(|()| reader.end()) {
+            Ok(()) => plain.len(),
+            Err(error) => error.offset.min(plain.len()),
+        };
+        while self.open.len() > depth {
+            self.close(end, None);
+        }
+        self.base -= 1;
+        self.nested -= 1;
+        // what could not be read may be secret too
+        self.secrets.push(end..plain.len());
+        for secret in &self.secrets {
+            if let Some(secret) = plain.get_mut(secret.clone()) {
+                secret.zeroize();
+            }
+        }
+        (self.view, self.secrets) = outer;
+        self.views[own - 1].bytes = plain;
+    }
+
+    fn unseal_with(&mut self, unseal: Option<Arc<dyn Unseal>>) {
+        self.unseal = unseal;
     }
 }

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{Display, Duration, EnumInfo, Field, FlagsInfo, Kind, Node, Recorded, Recorder, Utime};
+use super::{Display, Duration, EnumInfo, Field, FlagsInfo, Kind, Node, Recorded, Recorder, Secrecy, Utime};
 
-/// The tree as an object: one key for each field at the top. `views` are the bytes that the nodes point into.
+/// The tree as an object: one key for each field at the top. `views` are the bytes that the nodes point into, besides
+/// those that the recorder keeps. A sealed field that was opened is an object of both, `sealed` and `opened`.
 pub fn to_json(recorder: &Recorder, views: &[&[u8]]) -> Value {
     to_json_limited(recorder, views, 0)
 }
@@ -94,12 +95,24 @@ impl Walk<'_> {
                 });
                 Value::Object(object)
             }
-            _ => self.leaf(node),
+            _ if from == to => self.leaf(node),
+            // only what is sealed is both
+            _ => {
+                let mut object = Map::new();
+                object.insert("sealed".to_owned(), self.leaf(node));
+                self.children(from, to, |child, value| {
+                    object.insert(child.field.name.to_owned(), value);
+                });
+                Value::Object(object)
+            }
         }
     }
 
     fn bytes(&self, node: &Node, length: u32) -> &[u8] {
-        let view = self.views.get(usize::from(node.view)).copied().unwrap_or_default();
+        let view = match self.recorder.view(node.view) {
+            Some(view) => view.bytes(),
+            None => self.views.get(usize::from(node.view)).copied().unwrap_or_default(),
+        };
         let end = (node.start as usize + node.length as usize).min(view.len());
         &view[end.saturating_sub(length as usize)..end]
     }
@@ -129,6 +142,7 @@ impl Walk<'_> {
                 content(field, bytes)
             }
             Recorded::Text(..) | Recorded::Nothing => self.recorder.text(node).into(),
+            Recorded::Secret(length) => Secrecy(length).to_string().into(),
         }
     }
 }

@@ -37,9 +37,12 @@ impl<'a> Doc<'a> {
         if let Some(holds) = &field.holds {
             text.push_str(&format!(", holding {}", self.reference(dialect, holds)));
         }
-        if let Some(Sealed { key, usage, holds }) = &field.sealed {
+        if let Some(Sealed { key, usage, holds, .. }) = &field.sealed {
             let inner = self.type_link(dialect, holds);
             text.push_str(&format!(", holding {inner} sealed with key {}, usage {usage:#x}", code(key)));
+        }
+        if field.secret {
+            text.push_str(", secret: shown by its length only");
         }
         if let Some(constant) = &field.equals {
             let value = match constant {

@@ -209,6 +209,10 @@ impl<'a> Lint<'a> {
                 self.report(site, "sealed.key names no key");
             }
         }
+        let text = matches!(ty, Some(Type::Scalar(Scalar::Text | Scalar::Bytes(_))));
+        if field.secret && (!(bytes || text) || holds.is_some() || sealed.is_some() || field.equals.is_some()) {
+            self.report(site, "only bytes and texts can be secret, and neither constants nor what holds something");
+        }
     }
 
     fn constant(&mut self, site: &Site<'a>, field: &Field, constant: &Constant, ty: Option<&Type>) {

@@ -8,7 +8,7 @@ use super::names::label;
 use super::types::Shape;
 use super::{Generator, Scope};
 use crate::expr::{Scalar, Type};
-use crate::model::{Base, Display, Notation};
+use crate::model::{Base, Display, Field, Notation, Sealed};
 
 /// Fields by the name of their constant.
 #[derive(Default)]
@@ -126,6 +126,28 @@ impl Generator<'_> {
         let filter = shown.filter.clone().unwrap_or_else(|| format!("{}.{name}", scope.filter));
         let constant = format!("{}_{}", scope.constant, super::constant(name));
         Ok(self.fields.add(&constant, name, &filter, &label(name), doc, kind, &shown))
+    }
+
+    /// Enters a field whose bytes nobody is to see.
+    pub(super) fn secret(&mut self, scope: &Scope<'_>, field: &Field) -> TokenStream {
+        let name = &field.name;
+        let filter = field.display.filter.clone().unwrap_or_else(|| format!("{}.{name}", scope.filter));
+        let constant = format!("{}_{}", scope.constant, super::constant(name));
+        self.fields.add(&constant, name, &filter, &label(name), &field.doc, quote!(Kind::Secret), &field.display)
+    }
+
+    /// Enters what stands in a sealed field once it is opened.
+    pub(super) fn opened(&mut self, scope: &Scope<'_>, field: &Field, sealed: &Sealed) -> Result<TokenStream, String> {
+        let base = field.display.filter.clone().unwrap_or_else(|| format!("{}.{}", scope.filter, field.name));
+        let constant = format!("{}_{}_OPENED", scope.constant, super::constant(&field.name));
+        let Shape::Struct(held) = self.shape(scope.dialect, &sealed.holds)? else {
+            return Err(format!("sealed.holds: `{}` names no structure", sealed.holds));
+        };
+        let what = sealed.label.clone().unwrap_or_else(|| sealed.holds.replace('_', " "));
+        let text = held.summary.is_some();
+        let (filter, label) = (format!("{base}.opened"), format!("Decrypted {what}"));
+        let kind = quote!(Kind::Struct(#text));
+        Ok(self.fields.add(&constant, "opened", &filter, &label, &held.doc, kind, &Display::default()))
     }
 }
 

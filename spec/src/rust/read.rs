@@ -159,10 +159,18 @@ impl<'a> Generator<'a> {
                 _ => return Err(format!("{}: only a blob can hold something", field.name)),
             });
         }
-        if field.sealed.is_some() {
+        if let Some(sealed) = &field.sealed {
             let id = self.leaf(scope, &field.name, ty, &field.doc, &field.display)?;
             let read = self.read_bytes(plans, field, ty, &id, max)?;
-            return Ok(quote!(#read.map(wire::Sealed::new)));
+            let opened = self.opened(scope, field, sealed)?;
+            let (holds, usage) = (format_ident!("{}", pascal(&sealed.holds)), Literal::u32_unsuffixed(sealed.usage));
+            return Ok(quote!(#read.map(|bytes| {
+                t.sealed(#opened, #usage, &bytes, |r, t| #holds::decode(r, cx, t).map(drop));
+                wire::Sealed::new(bytes)
+            })));
+        }
+        if field.secret {
+            return self.read_secret(scope, plans, field, ty, max);
         }
         match ty {
             Type::Blob(_) | Type::Rest | Type::Sized => {
@@ -176,6 +184,33 @@ impl<'a> Generator<'a> {
             }
             ty => self.read_type(scope, field, &field.name, ty, max),
         }
+    }
+
+    /// Bytes or a text of which a trace is told the length only.
+    fn read_secret(
+        &mut self,
+        scope: &Scope<'a>,
+        plans: &[FieldPlan<'_>],
+        field: &Field,
+        ty: &Type,
+        max: u64,
+    ) -> Result<TokenStream, String> {
+        let id = self.secret(scope, field);
+        let read = match ty {
+            Type::Scalar(Scalar::Text) if max != u64::MAX => {
+                quote!(r.blob::<u32, _>(t, #id, #max).map(|b| wire::Text(b.0)))
+            }
+            Type::Scalar(Scalar::Text | Scalar::Bytes(_)) => {
+                let rust = self.rust_type(scope.dialect, ty)?;
+                quote!(r.scalar::<#rust, _>(t, #id))
+            }
+            Type::Blob(_) | Type::Rest | Type::Sized => self.read_bytes(plans, field, ty, &id, max)?,
+            _ => return Err(format!("{}: only bytes and texts can be secret", field.name)),
+        };
+        Ok(quote!({
+            let t = &mut wire::Redacted(&mut *t);
+            #read
+        }))
     }
 
     fn read_bytes(

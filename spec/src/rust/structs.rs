@@ -170,14 +170,21 @@ impl<'a> Generator<'a> {
             }
             None => quote!(),
         };
+        let secretive = plans.iter().any(|plan| plan.field.secret);
+        let (derive_debug, debug) = match secretive {
+            true => (quote!(), secretive_debug(&type_name, &anonymous, s, plans)),
+            false => (quote!(#[derive(Debug)]), quote!()),
+        };
         let doc = documentation(&s.doc, s.release.as_deref(), s.source.as_deref());
         Ok(quote! {
             #unions
             #serde_functions
             #[doc = #doc]
-            #[derive(Clone, Debug, PartialEq)]
+            #[derive(Clone, PartialEq)]
+            #derive_debug
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
             pub struct #type_name #lifetime { #(#declared)* }
+            #debug
             impl Default for #type_name #anonymous {
                 fn default() -> Self {
                     Self { #(#defaults)* }
@@ -471,4 +478,44 @@ pub(super) fn documentation(doc: &str, release: Option<&str>, source: Option<&st
 pub(super) fn constant_number(number: i64) -> TokenStream {
     let literal = Literal::i64_unsuffixed(number);
     quote!(#literal)
+}
+
+/// `Debug` of a structure with secrets: their lengths stand for them.
+fn secretive_debug(
+    type_name: &proc_macro2::Ident,
+    anonymous: &TokenStream,
+    s: &Struct,
+    plans: &[FieldPlan<'_>],
+) -> TokenStream {
+    let header = s.versioned.as_ref().map(|v| {
+        let compat = v.compat.map(|_| quote!(.field("struct_compat", &self.struct_compat)));
+        quote!(.field("struct_v", &self.struct_v) #compat)
+    });
+    let fields = plans.iter().filter(|plan| plan.stored()).map(|plan| {
+        let (text, name) = (&plan.field.name, ident(&plan.field.name));
+        let secrecy = |value: TokenStream| match &plan.ty {
+            Some(Type::Scalar(Scalar::Bytes(n))) => quote!(wire::Secrecy(#n)),
+            _ => quote!(wire::Secrecy(#value.len() as u32)),
+        };
+        match (plan.field.secret, plan.conditional()) {
+            (false, _) => quote!(.field(#text, &self.#name)),
+            (true, false) => {
+                let secrecy = secrecy(quote!(self.#name));
+                quote!(.field(#text, &#secrecy))
+            }
+            (true, true) => {
+                let secrecy = secrecy(quote!(secret));
+                quote!(.field(#text, &self.#name.as_ref().map(|secret| #secrecy)))
+            }
+        }
+    });
+    let extra = keeps_extra(s).then(|| quote!(.field("extra", &self.extra)));
+    let name = type_name.to_string();
+    quote! {
+        impl std::fmt::Debug for #type_name #anonymous {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(#name) #header #(#fields)* #extra .finish()
+            }
+        }
+    }
 }
