@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use crate::auth::cephx::Keys;
-use crate::auth::cephx::passive::{Learnt, Shut};
-use crate::auth::{EntityName, Keyring, KeyringError, ServiceKeys};
-use crate::types::{CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxTicketBlob};
+use crate::auth::cephx::passive::{Authenticated, Learnt, Shown, Shut};
+use crate::auth::{EntityName, Key, Keyring, KeyringError, ServiceKeys};
+use crate::types::{CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxTicketBlob, EntityType};
 
 /// The type of a pcapng file's decryption secrets block that holds keys as [`Knowledge::add_text`] takes them: `M2KR`.
 pub const SECRETS_TYPE: u32 = 0x4d32_4b52;
@@ -80,8 +80,8 @@ impl Knowledge {
         global_id: u64,
         old_ticket: Option<&CephxTicketBlob<'_>>,
         reply: &CephxAuthenticateReply<'_>,
-    ) -> Result<Keys, Shut> {
-        self.known().learnt.authenticate(name, global_id, old_ticket, reply).map(|opened| opened.keys)
+    ) -> Result<Authenticated, Shut> {
+        self.known().learnt.authenticate(name, global_id, old_ticket, reply)
     }
 
     /// The keys of a connection whose client showed a ticket.
@@ -91,6 +91,22 @@ impl Knowledge {
         reply: &CephxAuthorizerReply<'_>,
     ) -> Result<Keys, Shut> {
         self.known().learnt.authorize(authorizer, reply)
+    }
+
+    /// The keys of a ticket that a client shows.
+    pub(super) fn shown(&self, authorizer: &CephxAuthorizer<'_>) -> Result<Shown, Shut> {
+        self.known().learnt.shown(authorizer)
+    }
+
+    /// The key that seals tickets of a service.
+    pub(super) fn service_key(&self, service: EntityType, id: u64) -> Option<Key> {
+        self.known().learnt.service_key(service, id).cloned()
+    }
+
+    /// The long-term keys of an entity.
+    pub(super) fn entity_keys(&self, name: &EntityName) -> Vec<Key> {
+        let known = self.known();
+        known.learnt.keyring().get(name).map(|entity| entity.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// A session begins in this packet.

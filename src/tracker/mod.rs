@@ -11,6 +11,7 @@
 mod knowledge;
 mod order;
 mod proposal;
+mod seals;
 mod search;
 mod show;
 mod stream;
@@ -18,6 +19,7 @@ mod unit;
 mod v2;
 
 pub use knowledge::{Knowledge, SECRETS_TYPE};
+pub use seals::SealKeys;
 pub use show::{Shown, show};
 pub use stream::{Event, Stream};
 pub use unit::{Direction, Finding, Mode, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};

@@ -37,8 +37,16 @@ pub enum Shown<'a> {
 }
 
 /// Tells the fields of a unit. `bytes` are the unit's, as many as were captured. What can't be read is told as far as
-/// it can; the unit's findings say why it can't.
+/// it can; the unit's findings say why it can't. Sealed structures are opened with the unit's keys, each in a view of its
+/// own.
 pub fn show<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> {
+    trace.unseal_with(unit.keys.unseal());
+    let shown = tell(unit, bytes, trace);
+    trace.unseal_with(None);
+    shown
+}
+
+fn tell<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> {
     let bytes = &bytes[..bytes.len().min(unit.length as usize)];
     match unit.kind {
         UnitKind::Banner if unit.dialect == Some(Dialect::Proposal) => {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::SealKeys;
 use crate::frame::proposal::{self, Opener};
 use crate::frame::{Dialect, Head};
 use crate::wire::Role;
@@ -53,6 +54,8 @@ pub struct Unit {
     pub verdict: Option<Verdict>,
     /// Of a sealed record: what is in it.
     pub sealed: Option<Box<Sealed>>,
+    /// What may open the sealed structures in it.
+    pub keys: SealKeys,
 }
 
 /// What a unit is.
@@ -187,6 +190,7 @@ impl Unit {
             relations: Vec::new(),
             verdict: None,
             sealed: None,
+            keys: SealKeys::default(),
         }
     }
 

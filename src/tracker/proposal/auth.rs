@@ -3,11 +3,12 @@
 use std::fmt;
 
 use crate::auth::EntityName;
+use crate::auth::cephx::Keys;
 use crate::auth::cephx::passive::Shut;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Transcripts};
 use crate::limits::PROPOSAL_MAX_EARLY_FRAME;
 use crate::proposal::{AuthReply, AuthReplyPayload, AuthRequest, AuthRequestPayload, Frame, Tag};
-use crate::tracker::{Direction, Knowledge};
+use crate::tracker::{Direction, Knowledge, SealKeys};
 use crate::types::{AuthMethod, AuthMode, AuthPurpose, AuthStatus, CephxDoneReply, EntityType};
 use crate::wire::{Role, Segments};
 use crate::{Context, types};
@@ -77,6 +78,8 @@ pub(super) struct Auth {
     /// The last AUTH_REQUEST that says more than that, as a whole frame.
     request: Box<[u8]>,
     transcripts: Both,
+    /// What opens what is sealed in the last frame.
+    pub(super) seals: SealKeys,
 }
 
 /// What an AUTH_REQUEST says in front of its payload.
@@ -122,7 +125,19 @@ impl Auth {
     }
 
     /// A request. An error names the rule that it breaks.
-    pub(super) fn asks(&mut self, request: &AuthRequest<'_>, frame: &[u8]) -> Result<(), String> {
+    pub(super) fn asks(
+        &mut self,
+        request: &AuthRequest<'_>,
+        frame: &[u8],
+        knowledge: &Knowledge,
+    ) -> Result<(), String> {
+        self.seals = match &request.payload {
+            Some(AuthRequestPayload::Authenticate(asked)) => {
+                knowledge.keys_of_old_ticket(&asked.authenticate.old_ticket)
+            }
+            Some(AuthRequestPayload::Authorize(shown)) => knowledge.keys_of_authorizer(&shown.authorizer),
+            _ => SealKeys::default(),
+        };
         let who = Who {
             purpose: request.purpose,
             entity_type: request.entity_type,
@@ -167,34 +182,43 @@ impl Auth {
 
     /// The key of the connection, from the reply that completes authentication; its bytes have been heard.
     pub(super) fn key(
-        &self,
+        &mut self,
         server: Direction,
         reply: &AuthReply<'_>,
         context: &Context,
         knowledge: &Knowledge,
     ) -> Result<ConnectionKey, NoKey> {
+        let (keys, seals) = self.keys(reply, context, knowledge)?;
+        self.seals = seals;
+        let transcripts = &self.transcripts.0[server.other() as usize];
+        Ok(transcripts.connection_key(keys.session_key.secret().expose(), keys.connection_secret.expose()))
+    }
+
+    fn keys(&self, reply: &AuthReply<'_>, context: &Context, knowledge: &Knowledge) -> Result<(Keys, SealKeys), NoKey> {
         let request = self.request(context).ok_or(NoKey::Unreadable)?;
         let Some(AuthReplyPayload::Done(done)) = &reply.payload else { return Err(NoKey::Unreadable) };
-        let keys = match (&request.payload, &done.reply) {
+        match (&request.payload, &done.reply) {
             (Some(AuthRequestPayload::Authenticate(asked)), CephxDoneReply::Mon(answer)) => {
                 let name = EntityName::new(request.entity_type, request.entity_id.to_string());
                 let old: &types::CephxTicketBlob<'_> = &asked.authenticate.old_ticket;
                 let old = Some(old).filter(|_| request.global_id != 0);
-                knowledge.authenticate(&name, reply.global_id, old, answer)?
+                let opened = knowledge.authenticate(&name, reply.global_id, old, answer)?;
+                let seals = knowledge.keys_of_reply(&opened, answer);
+                Ok((opened.keys, seals))
             }
             (Some(AuthRequestPayload::Authorize(shown)), CephxDoneReply::Authorizer(answer)) => {
                 // learnt or not, the name stands in the request
                 let name = || EntityName::new(request.entity_type, request.entity_id.to_string());
-                knowledge.authorize(&shown.authorizer, answer).map_err(|shut| match shut {
+                let keys = knowledge.authorize(&shown.authorizer, answer).map_err(|shut| match shut {
                     Shut::NoTicket { name: None, service, secret_id } => {
                         Shut::NoTicket { name: Some(name()), service, secret_id }
                     }
                     other => other,
-                })?
+                })?;
+                // learnt by now, if it wasn't before
+                Ok((keys, knowledge.keys_of_authorizer(&shown.authorizer)))
             }
-            _ => return Err(NoKey::Unreadable),
-        };
-        let transcripts = &self.transcripts.0[server.other() as usize];
-        Ok(transcripts.connection_key(keys.session_key.secret().expose(), keys.connection_secret.expose()))
+            _ => Err(NoKey::Unreadable),
+        }
     }
 }

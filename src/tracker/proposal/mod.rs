@@ -409,7 +409,7 @@ impl Connection {
             }
             Some(Frame::AuthRequest(request)) if self.key.is_none() => {
                 self.context.auth_mode = Auth::mode(request);
-                if let Err(rule) = self.auth.asks(request, bytes) {
+                if let Err(rule) = self.auth.asks(request, bytes, &self.knowledge) {
                     unit.report(FindingKind::RuleBroken, HEADER_LEN, length, rule);
                 }
             }
@@ -423,6 +423,9 @@ impl Connection {
             self.answered(unit, &answer, reply);
         }
         unit.context = self.context;
+        if matches!(tag, Tag::AUTH_REQUEST | Tag::AUTH_REPLY) {
+            unit.keys = self.auth.seals.clone();
+        }
         if tag == Tag::ENCRYPT_BEGIN {
             self.seals(direction, frame.as_ref());
         }
