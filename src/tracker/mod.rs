@@ -163,7 +163,7 @@ impl Tracker {
                     _ => return Step::Foreign,
                 },
                 // the shipped protocol's own rules say what to do with less than a banner
-                _ => self.family = Family::V2(Box::new(v2::Connection::new(self.client))),
+                _ => self.family = Family::V2(Box::new(v2::Connection::new(self.client, self.knowledge.clone()))),
             }
             for direction in [Direction::Forward, Direction::Backward] {
                 if gaps[direction as usize] {

@@ -96,7 +96,6 @@ impl Knowledge {
     }
 
     /// For what a monitor sends an entity inside a session: its long-term keys, and the key of the AUTH session.
-    #[allow(dead_code)] // for who reads messages
     pub(super) fn keys_of_entity(&self, name: &EntityName, session_key: Option<&Key>) -> SealKeys {
         SealKeys::new(self.entity_keys(name).into_iter().chain(session_key.cloned()))
     }

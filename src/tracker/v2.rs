@@ -1,9 +1,11 @@
 //! Connections of v2.0 and v2.1.
 
+mod seals;
+
 use super::order::{self, Facts, Order};
 use super::search;
 use super::unit::{Direction, Mode, Unit, UnitKind};
-use super::{BANNER_PREFIX, Step};
+use super::{BANNER_PREFIX, Knowledge, Step};
 use crate::frame::{self, Check, Dialect, Head, HeadError, Late, PREAMBLE_LEN, Revision};
 use crate::types::{AuthMode, ConnectionMode, Msgr2Features};
 use crate::wire::Reader;
@@ -44,6 +46,8 @@ pub(super) struct Connection {
     order: Option<Order>,
     encrypted_noted: bool,
     check: Check,
+    seals: seals::Seals,
+    knowledge: Knowledge,
 }
 
 /// What two banners say of the guards.
@@ -56,7 +60,7 @@ pub(super) fn compression(both: bool) -> Facts {
 
 impl Connection {
     /// A connection from its beginning.
-    pub(super) fn new(client: Option<Direction>) -> Self {
+    pub(super) fn new(client: Option<Direction>, knowledge: Knowledge) -> Self {
         let side = Side { phase: Phase::Banner, features: None, required: Msgr2Features(0) };
         Connection {
             sides: [side.clone(), side],
@@ -65,12 +69,14 @@ impl Connection {
             order: Some(Order::new(&order::V2, client)),
             encrypted_noted: false,
             check: Check::Crc,
+            seals: seals::Seals::default(),
+            knowledge,
         }
     }
 
     /// A connection whose beginning is not to be had.
     pub(super) fn midway() -> Self {
-        let mut connection = Connection::new(None);
+        let mut connection = Connection::new(None, Knowledge::default());
         connection.order = None;
         for side in &mut connection.sides {
             side.phase = Phase::Search { resumed: true };
@@ -254,6 +260,7 @@ impl Connection {
     }
 
     fn learn(&mut self, unit: &mut Unit, frame: &v2_1::Frame<'_>) {
+        unit.keys = self.seals.frame(frame, &self.knowledge);
         match frame {
             v2_1::Frame::AuthRequest(request) => {
                 self.context.auth_method = Some(request.method);
