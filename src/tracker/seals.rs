@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 use super::Knowledge;
 use crate::auth::cephx::passive::Authenticated;
 use crate::auth::{EntityName, Key};
-use crate::types::{CephxAuthenticateReply, CephxAuthorizer, CephxTicketBlob, CephxTicketTicket, EntityType};
+use crate::types::{
+    CephxAuthenticateReply, CephxAuthorizer, CephxHeldTicket, CephxTicketBlob, CephxTicketTicket, EntityType,
+};
 use crate::wire::Unseal;
 
 /// The most keys that are tried at each seal.
@@ -80,9 +82,16 @@ impl Knowledge {
         let services = reply.service_tickets.iter().flatten();
         // the tickets themselves are for services; their owner can't open them
         let tickets = services.chain([&reply.tickets]).flat_map(|list| &list.tickets).filter_map(|ticket| {
-            let Some(CephxTicketTicket::Plain(blob)) = &ticket.ticket else { return None };
+            let secret_id = match ticket.ticket.as_ref()? {
+                CephxTicketTicket::Plain(blob) => blob.secret_id,
+                CephxTicketTicket::Sealed(resealed) => {
+                    let held = |held: CephxHeldTicket<'_>| held.ticket.map(|blob| blob.secret_id);
+                    resealed.sealed.take(old_session_key.as_ref()?, held).ok()??
+                }
+                CephxTicketTicket::Other(_) => return None,
+            };
             let service = u8::try_from(ticket.service.0).ok().map(EntityType)?;
-            self.service_key(service, blob.secret_id)
+            self.service_key(service, secret_id)
         });
         SealKeys::new(own.into_iter().flatten().cloned().chain(tickets))
     }
