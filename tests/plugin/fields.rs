@@ -159,6 +159,11 @@ fn is_read(item: &Item) -> bool {
     item.name != "msgr2" && !GENERATED.contains(&item.name.as_str())
 }
 
+/// Whether an item is what was in a sealed field.
+fn is_opened(item: &Item) -> bool {
+    item.name.ends_with(".opened")
+}
+
 /// The units of all packets, and where each begins. Those of a record follow it, and stand one behind the other in
 /// what was decrypted; for them PDML has another place.
 fn units(packets: &[Packet]) -> Vec<(&Item, usize)> {
@@ -193,8 +198,11 @@ fn shown_places(units: &[(&Item, usize)]) -> Vec<Vec<Place>> {
             let is_flag = kinds.get(child.name.as_str()).is_some_and(|k| k.0 == "FT_BOOLEAN")
                 && kinds.get(item.name.as_str()).is_some_and(|k| k.0.starts_with("FT_UINT") && k.1 == "BASE_HEX");
             if !is_flag {
+                // what was sealed has places of its own, but PDML adds that of the ciphertext to the first one
+                let base = if is_opened(child) { 0 } else { base };
+                let start = if is_opened(child) { 0 } else { child.pos - base };
                 let label = child.showname.split(':').next().unwrap_or_default().to_string();
-                out.push((depth, child.pos - base, child.size, label));
+                out.push((depth, start, child.size, label));
                 walk(child, depth + 1, base, kinds, out);
             }
         }
@@ -216,6 +224,8 @@ fn decoded_places(text: &str) -> Vec<Vec<Place>> {
             continue;
         };
         let (start, rest) = field.trim_start().split_once('+').unwrap();
+        // in front of it may be the number of what was sealed
+        let start = start.rsplit(':').next().unwrap();
         let (length, rest) = rest.split_at(rest.find(' ').unwrap());
         // behind the length, which is padded to five, stands one more space
         let rest = &rest[1 + 5usize.saturating_sub(length.len())..];
@@ -275,14 +285,7 @@ fn fields_cover_their_frame_once() {
         let packets = read(&path, keyring.as_deref());
         for (unit, start) in units(&packets) {
             let what = format!("{} with {keyring:?}: {}", path.display(), unit.showname);
-            let mut leaves = Vec::new();
-            innermost(unit, (start, start + unit.size), &what, &mut leaves);
-            leaves.sort();
-            let mut at = start;
-            for (start, end) in leaves {
-                assert!((at..=at + 6).contains(&start), "{what}: a field begins at {start}, the last ended at {at}");
-                at = end;
-            }
+            let at = cover(unit, start, &what);
             // a banner that is text has a line feed behind its last field
             let text = usize::from(unit.showname.contains("Banner") && path.to_string_lossy().contains("proposal"));
             assert_eq!(at + text, start + unit.size, "{what}");
@@ -290,9 +293,24 @@ fn fields_cover_their_frame_once() {
     }
 }
 
+/// Holds the innermost fields of an item against each other, and returns where the last one ends.
+fn cover(item: &Item, start: usize, what: &str) -> usize {
+    let mut leaves = Vec::new();
+    innermost(item, (start, start + item.size), what, &mut leaves);
+    leaves.sort();
+    leaves.into_iter().fold(start, |at, (start, end)| {
+        assert!((at..=at + 6).contains(&start), "{what}: a field begins at {start}, the last ended at {at}");
+        end
+    })
+}
+
 /// The places of the innermost fields of an item, which is at `place` itself.
 fn innermost(item: &Item, place: (usize, usize), what: &str, leaves: &mut Vec<(usize, usize)>) {
-    let ours = |child: &&Item| is_read(child) && child.name.starts_with("msgr2.") && child.size > 0;
+    for opened in item.children.iter().filter(|child| is_opened(child)) {
+        assert_eq!(cover(opened, 0, what), opened.size, "{what}: {}", opened.showname);
+    }
+    let ours =
+        |child: &&Item| is_read(child) && child.name.starts_with("msgr2.") && child.size > 0 && !is_opened(child);
     let children: Vec<&Item> = item.children.iter().filter(ours).collect();
     let place_of = |item: &Item| (item.pos, item.pos + item.size);
     // a word and its flags

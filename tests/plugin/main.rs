@@ -18,5 +18,6 @@ mod pdml;
 mod peers;
 mod proposal;
 mod recordings;
+mod seals;
 mod segments;
 mod table;
