@@ -551,6 +551,40 @@ fn seals_say_what_they_hold() {
 }
 
 #[test]
+fn secrets_are_kept() {
+    let bytes = hex("02 01 6162 02000000 6364 01000000 65 03 666768 69 6a6b");
+    let mut recorder = Recorder::new();
+    let read = types::Secretive::decode(&mut Reader::new(&bytes), &Context::default(), &mut recorder).unwrap();
+    recorder.finish(bytes.len());
+    // the codec has them, in both directions
+    assert_eq!((&*read.text, &*read.rest), (&b"cd"[..], &b"jk"[..]));
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    // nobody else does
+    let shown = tree::to_json(&recorder, &[&bytes]);
+    let secret = |length: &str| json!(format!("{length}, secret"));
+    assert_eq!(
+        shown,
+        json!({
+            "struct_v": 2, "length": 1, "fixed": secret("2 bytes"), "text": secret("2 bytes"), "short": secret("1 byte"),
+            "blob": secret("3 bytes"), "sized": secret("1 byte"), "rest": secret("2 bytes"),
+        })
+    );
+    let text = recorder.nodes().iter().find(|node| node.field.name == "text").unwrap();
+    assert_eq!((text.start, text.length, text.value), (4, 6, Recorded::Secret(2)));
+    assert_eq!(
+        format!("{read:?}"),
+        "Secretive { struct_v: 2, fixed: 2 bytes, secret, text: 2 bytes, secret, short: 1 byte, secret, \
+         blob: Some(3 bytes, secret), sized: 1 byte, secret, rest: 2 bytes, secret }"
+    );
+    // a limit is a limit, and what is cut is told as far as it goes
+    for (hex_text, kind) in [("02 00 6162 00000000 05000000 6162636465", "too_many"), ("02 01 61", "incomplete")] {
+        let refused = hex(hex_text);
+        let read = types::Secretive::decode(&mut Reader::new(&refused), &Context::default(), &mut ());
+        assert_eq!(read.unwrap_err().kind.name(), kind);
+    }
+}
+
+#[test]
 fn fields_are_known() {
     for (index, info) in field::FIELDS.iter().enumerate() {
         assert_eq!(usize::from(info.index), index, "{}", info.filter);

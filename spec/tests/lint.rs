@@ -317,6 +317,8 @@ fn lengths_and_constants() {
     finds("type: bytes<2>, equals: \"0102\"", "type: bytes<0>", "1 to 65536 bytes");
     finds("name: y, type: u32,", "name: y, type: u32, holds: kind,", "only a blob");
     finds("holds: point, since", "holds: point, sealed: {key: a, usage: 1, holds: point}, since", "not both");
+    finds("name: y, type: u32,", "name: y, type: u32, secret: true,", "only bytes and texts can be secret");
+    finds("holds: point, since", "holds: point, secret: true, since", "only bytes and texts can be secret");
     finds("name: y, type: u32,", "name: y, type: list<empty>,", "their number needs a max");
     finds("name: y, type: u32,", "name: y, type: list<rest>,", "no other can follow");
     finds("name: y, type: u32,", "name: y, type: list<sized>,", "must be all of a field");
@@ -375,8 +377,12 @@ fn recursion() {
     let problems = check(&text, DIALECT, CHILD);
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].what.contains("contains itself: point > shape > point"), "{problems:?}");
+    let secret = SHARED.replace("name: name, type: sized,", "name: name, type: sized, secret: true,");
+    assert_eq!(check(&secret, DIALECT, CHILD), []);
+    let problems = check(&secret.replace("{kind} {points}", "{kind} {name}"), DIALECT, CHILD);
+    assert!(problems.len() == 1 && problems[0].what.contains("names a secret"), "{problems:?}");
     let sealed = SHARED.replace("usage: 1, holds: point}", "usage: 1, holds: shape}");
-    assert_eq!(check(&sealed, DIALECT, CHILD), [], "what is sealed is opened by nobody who reads");
+    assert_eq!(check(&sealed, DIALECT, CHILD), [], "what is sealed is read by nobody who has no key");
 }
 
 #[test]

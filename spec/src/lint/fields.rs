@@ -404,6 +404,9 @@ impl<'a> Lint<'a> {
             if field.sealed.is_some() {
                 return Err("names something sealed");
             }
+            if field.secret {
+                return Err("names a secret");
+            }
             let ty = match field.holds.as_ref().unwrap_or(&field.ty) {
                 TypeRef::Expr(text) => Some(parse_type(text).map_err(|_| "has no type")?),
                 TypeRef::Switch(_) => None,

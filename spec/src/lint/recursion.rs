@@ -61,7 +61,8 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// The names of the structures in a structure. What is sealed is opened by nobody who reads, so it doesn't count.
+    /// The names of the structures in a structure. What is sealed is read only once it is
+    /// opened, and a trace doesn't open endlessly, so it doesn't count.
     fn contents(&self, dialect: Option<&'a DialectView>, name: &str) -> Vec<String> {
         let mut names = Vec::new();
         for field in self.spec.find_type(dialect, name).map(|s| s.fields.as_slice()).unwrap_or_default() {
