@@ -33,8 +33,8 @@ fn a_line_for_each_frame() {
         [
             "4 0 127.0.0.1:50826 > 127.0.0.1:3300 v2 crc Banner supported REVISION_1, required 0",
             "6 0 127.0.0.1:3300 > 127.0.0.1:50826 v2 crc Banner supported REVISION_1, required 0",
-            "14 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc AUTH_SIGNATURE",
-            "15 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc AUTH_SIGNATURE",
+            "14 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc AUTH_SIGNATURE good",
+            "15 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc AUTH_SIGNATURE good",
             "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 1 tid 0",
             "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE CONFIG v1 seq 2 tid 0",
             "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 3 tid 0",
@@ -334,14 +334,112 @@ fn keys_in_the_capture_itself_are_used() {
 }
 
 #[test]
-fn a_keyring_that_is_none_is_an_error_with_its_line() {
+fn a_keyring_that_is_none_is_told_with_its_line_and_changes_nothing() {
     let scratch = Scratch::new();
     let keys = scratch.file("keys");
-    let capture = capture("none-mon.pcap");
-    fs::write(&keys, "[client.admin]\n\tcaps mon = \"allow *\"\n\tkey = AQ\n").unwrap();
-    let (out, said) = fails(&[Path::new("decode"), Path::new("--keyring"), &keys, &capture]);
-    assert!(out.is_empty() && said.contains("keys: line 3: "), "{said}");
+    let with = |capture: &Path| {
+        let output = msgr2().args(["decode", "--keyring"]).arg(&keys).arg(capture).output().unwrap();
+        assert!(output.status.success());
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let garbage = (0..2000u32).map(|n| ((n * 167) >> 3) as u8).collect::<Vec<_>>();
+    for (text, line) in
+        [(&b"[client.admin]\n\tcaps mon = \"allow *\"\n\tkey = AQ\n"[..], "line 3: "), (&garbage, "line ")]
+    {
+        fs::write(&keys, text).unwrap();
+        for name in ["none-mon.pcap", "crc-mon-cephx.pcap", "secure-mon.pcap"] {
+            let (out, said) = with(&capture(name));
+            assert!(said.contains("keys: no key of it is used: ") && said.contains(line), "{said}");
+            assert_eq!((said.lines().count(), out), (1, run(msgr2().arg("decode").arg(capture(name)))));
+        }
+    }
     let missing = scratch.file("missing");
-    let (out, said) = fails(&[Path::new("decode"), Path::new("--keyring"), &missing, &capture]);
+    let (out, said) = fails(&[Path::new("decode"), Path::new("--keyring"), &missing, &capture("none-mon.pcap")]);
     assert!(out.is_empty() && said.contains("missing: "), "{said}");
+}
+
+/// What is shown behind the addresses.
+fn shown(capture: &Path, keyring: Option<&Path>) -> Vec<String> {
+    let mut command = msgr2();
+    command.arg("decode");
+    if let Some(keyring) = keyring {
+        command.arg("--keyring").arg(keyring);
+    }
+    let parts = |line: &str| line.split(' ').skip(5).collect::<Vec<_>>().join(" ");
+    run(command.arg(capture)).lines().map(parts).collect()
+}
+
+#[test]
+fn secure_connections_are_decrypted_with_the_clients_key() {
+    let path = capture("secure-tickets.pcap");
+    let keyring = path.with_extension("keyring");
+    let shut = shown(&path, None);
+    let why: Vec<&str> = shut.iter().filter_map(|line| line.split_once("[Chat: ").map(|(_, why)| why)).collect();
+    assert_eq!(
+        why,
+        [
+            "Encrypted from here on: no key for client.admin]",
+            "Encrypted from here on: the ticket of client.admin for mgr was not seen, and there is no service key #2]",
+            "Encrypted from here on: the ticket of client.admin for osd was not seen, and there is no service key #2]",
+        ]
+    );
+    let open = shown(&path, Some(&keyring));
+    assert!(open.iter().all(|line| !line.contains("Encrypted") && !line.contains("[Chat")), "{open:#?}");
+    assert_eq!(open.iter().filter(|line| *line == "v2.1 secure AUTH_SIGNATURE good").count(), 6);
+    for (frame, count) in
+        [("CLIENT_IDENT ", 3), ("SERVER_IDENT ", 3), ("MESSAGE OSD_OP ", 2), ("MESSAGE MON_SUBSCRIBE ", 3)]
+    {
+        let begins = format!("v2.1 secure {frame}");
+        assert_eq!(open.iter().filter(|line| line.starts_with(&begins)).count(), count, "{frame}: {open:#?}");
+    }
+    // what is in the clear is as it was
+    let clear = |lines: &[String]| lines.iter().filter(|line| !line.contains(" secure ")).cloned().collect::<Vec<_>>();
+    assert_eq!(clear(&shut), clear(&open));
+
+    let lines = run(msgr2().args(["decode", "--json", "--keyring"]).args([&keyring, &path]));
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let signature = lines.iter().find(|line| line["name"] == "AUTH_SIGNATURE").unwrap();
+    assert_eq!((&signature["mode"], &signature["signature"]), (&json!("secure"), &json!("good")));
+    let operation = lines.iter().find(|line| line["fields"]["header"]["type"] == "osd_op").unwrap();
+    assert_eq!((&operation["tag"], &operation["dialect"]), (&json!(17), &json!("v2.1")));
+    // the frame around it only when asked for
+    let verbose = run(msgr2().args(["decode", "--json", "-v", "--keyring"]).args([&keyring, &path]));
+    let count = |text: &str| text.matches("\"name\":\"SECURE_FRAME\"").count();
+    let secure = lines.iter().filter(|line| line["mode"] == "secure").count();
+    assert_eq!(count(&verbose), secure);
+}
+
+#[test]
+fn a_wrong_key_is_named_and_changes_nothing_else() {
+    let scratch = Scratch::new();
+    let keys = scratch.file("keys");
+    fs::write(&keys, "[client.admin]\nkey = AQBP9wJr0mSsFRAAwn3VmJRlmDGgSJ18TqxdtA==\n").unwrap();
+    for name in ["secure-tickets.pcap", "crc-mon-cephx.pcap", "v20-mon.pcap", "rare.pcapng"] {
+        let (without, with) = (shown(&capture(name), None), shown(&capture(name), Some(&keys)));
+        let notes = |line: &str| line.split(" [Chat: ").next().unwrap().split(" [Note: ").next().unwrap().to_string();
+        let [without, bare] = [&without, &with].map(|lines| lines.iter().map(|line| notes(line)).collect::<Vec<_>>());
+        let signed = name == "crc-mon-cephx.pcap";
+        assert_eq!(without == bare, !signed, "{name}: it is the key of one of them");
+        if name == "secure-tickets.pcap" {
+            let why = "[Chat: Encrypted from here on: the key of client.admin is another than the keyring's]";
+            assert_eq!(with.iter().filter(|line| line.ends_with(why)).count(), 1, "{with:#?}");
+        }
+    }
+}
+
+#[test]
+fn signatures_are_checked_in_crc_mode_too() {
+    let scratch = Scratch::new();
+    let keys = scratch.file("keys");
+    fs::write(&keys, "[client.admin]\nkey = AQBP9wJr0mSsFRAAwn3VmJRlmDGgSJ18TqxdtA==\n").unwrap();
+    let verdicts = |name: &str, keyring: Option<&Path>| -> Vec<String> {
+        let lines = shown(&capture(name), keyring);
+        lines
+            .iter()
+            .filter_map(|line| line.split_once("AUTH_SIGNATURE ").map(|(_, verdict)| verdict.to_string()))
+            .collect()
+    };
+    assert_eq!(verdicts("crc-mon-cephx.pcap", Some(&keys)), ["good", "good"]);
+    assert_eq!(verdicts("crc-mon-cephx.pcap", None), ["unchecked", "unchecked"]);
+    assert_eq!(verdicts("none-mon.pcap", None), ["good", "good"], "zeros, with no key");
 }

@@ -69,9 +69,9 @@ type Told = Vec<(Direction, u8, Vec<FindingKind>)>;
 fn tell(unit: &Unit) -> (Direction, u8, Vec<FindingKind>) {
     let tag = match unit.kind {
         UnitKind::Banner => 0,
-        UnitKind::Frame(head) => head.tag,
+        UnitKind::Frame(head) | UnitKind::Segments(head) => head.tag,
         UnitKind::Plain(head) => head.tag.0,
-        UnitKind::Encrypted | UnitKind::Record => 254,
+        UnitKind::Encrypted | UnitKind::Record | UnitKind::Secure => 254,
         UnitKind::Lost => 255,
     };
     (unit.direction, tag, unit.findings.iter().map(|f| f.kind).collect())

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use msgr2::frame::Check;
 use msgr2::frame::Dialect;
 use msgr2::tracker::{BANNER_PREFIX, Direction, Knowledge, Step, Tracker, Unit};
+use msgr2::types::AuthMethod;
 
 /// A call of the dissector.
 #[derive(Clone, Copy)]
@@ -157,7 +158,7 @@ impl Connection {
     pub(crate) fn first(&mut self, call: &Call<'_>, trouble: &mut Option<Box<str>>) -> Verdict<'_> {
         match self.walk(call) {
             Some(mut found) => {
-                if found.units.iter().any(|unit| unit.dialect == Some(Dialect::Proposal)) {
+                if found.units.iter().any(needs_keys) {
                     found.trouble = trouble.take();
                 }
                 let place = self.found.entry(call.key).insert_entry(found);
@@ -246,6 +247,11 @@ impl Connection {
         }
         begin
     }
+}
+
+/// Whether keys may open something of the connection that the unit is of, or check its signatures.
+fn needs_keys(unit: &Unit) -> bool {
+    unit.dialect == Some(Dialect::Proposal) || unit.context.auth_method == Some(AuthMethod::CEPHX)
 }
 
 #[cfg(test)]

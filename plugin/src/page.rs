@@ -1,5 +1,6 @@
 //! What is to be shown of a call's bytes, as plain records.
 
+use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -12,6 +13,8 @@ use crate::flow::Found;
 
 /// The most fields of one call; Wireshark gives up on a packet that has many more.
 const MOST_ITEMS: usize = 40_000;
+/// In how many opened units one can stand: a compressed frame in a secure one takes two.
+pub(crate) const MOST_OPENED: u8 = 3;
 /// The most units whose texts stand in the info column.
 const MOST_INFOS: usize = 24;
 
@@ -54,10 +57,10 @@ pub(crate) struct Piece {
     pub start: u32,
     /// Its bytes, as many as there are.
     pub length: u32,
-    /// Whether its bytes are those of the last sealed record before it, opened.
-    pub inner: bool,
-    /// What was in it, if it is a sealed record: where that is in [`Page::opened`].
-    pub opened: Option<Range<u32>>,
+    /// In how many opened units it stands, each the last before it that stands in one less.
+    pub depth: u8,
+    /// What it opened to.
+    pub opened: Option<Opened>,
     /// What it is, in one line; or nothing if nobody asks.
     pub info: Text,
     /// Whether that stands in the info column.
@@ -72,11 +75,20 @@ pub(crate) struct Piece {
     pub notes: Range<u32>,
 }
 
+/// What a unit opened to.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    /// Where that is in [`Page::opened`].
+    pub range: Range<u32>,
+    /// What the pane of bytes is called.
+    pub name: &'static CStr,
+}
+
 /// Where a unit stands, and whether the info column has it.
 #[derive(Clone, Copy)]
 struct Place {
     at: usize,
-    inner: bool,
+    depth: u8,
     column: bool,
 }
 
@@ -185,7 +197,7 @@ impl Page {
         for unit in &found.units {
             let Some(rest) = bytes.get(at..) else { break };
             let own = &rest[..rest.len().min(unit.length as usize)];
-            self.unit(unit, own, at, wish);
+            self.unit(unit, own, Place { at, depth: 0, column: true }, wish);
             at += unit.length.max(1) as usize;
         }
         if let (Some(trouble), Some(piece)) = (&found.trouble, self.pieces.last()) {
@@ -210,7 +222,7 @@ impl Page {
         self.pieces.push(Piece {
             start: 0,
             length: length as u32,
-            inner: false,
+            depth: 0,
             opened: None,
             info: Some(text),
             column: true,
@@ -221,38 +233,39 @@ impl Page {
         });
     }
 
-    /// A unit of the connection itself, and what is in it if it is a sealed record.
-    fn unit(&mut self, unit: &Unit, bytes: &[u8], at: usize, wish: Wish) {
-        if unit.inner().is_empty() {
-            return self.piece(unit, bytes, Place { at, inner: false, column: true }, wish);
+    /// A unit, and what is in it if it opens.
+    fn unit(&mut self, unit: &Unit, bytes: &[u8], place: Place, wish: Wish) {
+        if unit.inner().is_empty() || place.depth >= MOST_OPENED {
+            return self.piece(unit, bytes, place, wish);
         }
         // whoever asks for bytes alone gets no tree, and is to see these too
         let view = unit.open(bytes);
-        self.piece(unit, bytes, Place { at, inner: false, column: view.is_none() }, wish);
+        self.piece(unit, bytes, Place { column: view.is_none(), ..place }, wish);
         let start = self.opened.len() as u32;
         if let (Some(view), Some(piece)) = (&view, self.pieces.last_mut()) {
             self.opened.extend_from_slice(view);
-            piece.opened = Some(start..self.opened.len() as u32);
+            piece.opened = Some(Opened { range: start..self.opened.len() as u32, name: name_of_view(unit) });
         }
-        let Some(view) = view else {
-            // only what is worth reporting is left, and the record stands for what is in it
-            let wish = Wish { tree: false, info: false };
-            for inner in unit.inner() {
-                self.piece(inner, &[], Place { at, inner: false, column: false }, wish);
-            }
-            return;
-        };
+        let Some(view) = view else { return self.notes_alone(unit, place) };
         let mut at = 0;
         for inner in unit.inner() {
             let Some(rest) = view.get(at..) else { break };
             let own = &rest[..rest.len().min(inner.length as usize)];
-            self.piece(inner, own, Place { at, inner: true, column: true }, wish);
+            self.unit(inner, own, Place { at, depth: place.depth + 1, column: true }, wish);
             at += inner.length.max(1) as usize;
         }
     }
 
+    /// What is worth reporting of the units in one that doesn't open any more; it stands for them.
+    fn notes_alone(&mut self, unit: &Unit, place: Place) {
+        for inner in unit.inner() {
+            self.piece(inner, &[], Place { column: false, ..place }, Wish { tree: false, info: false });
+            self.notes_alone(inner, place);
+        }
+    }
+
     fn piece(&mut self, unit: &Unit, bytes: &[u8], place: Place, wish: Wish) {
-        let Place { at, inner, column } = place;
+        let Place { at, depth, column } = place;
         let (items, notes) = (self.items.len() as u32, self.notes.len() as u32);
         let views = self.views.len() as u32;
         let wish = Wish { info: wish.info && column && self.pieces.len() < MOST_INFOS, ..wish };
@@ -297,7 +310,7 @@ impl Page {
         self.pieces.push(Piece {
             start: at as u32,
             length: bytes.len() as u32,
-            inner,
+            depth,
             opened: None,
             info,
             column,
@@ -389,6 +402,15 @@ impl Page {
         let start = self.text(&line);
         self.line = line;
         start
+    }
+}
+
+/// What the pane of bytes is called that a unit opens to.
+fn name_of_view(unit: &Unit) -> &'static CStr {
+    match unit.kind {
+        UnitKind::Record => c"Decrypted msgr2 record",
+        UnitKind::Secure => c"Decrypted msgr2 frame",
+        _ => c"Decompressed msgr2 frame",
     }
 }
 

@@ -11,7 +11,7 @@ use msgr2::wire::{Kind, MOST_VIEWS};
 use wireshark_ffi_bindgen as ws;
 
 use crate::ids::{Ids, PROTO, PROTOCOL_SUBTREE, ids};
-use crate::page::{Item, Note, Page, Piece, Value};
+use crate::page::{Item, MOST_OPENED, Note, Page, Piece, Value};
 
 /// The deepest tree; the spec's types nest less, and Wireshark has a limit too.
 const MOST_DEPTH: usize = 48;
@@ -39,15 +39,15 @@ unsafe fn text(page: *const Page, at: u32) -> *const c_char {
 ///
 /// # Safety
 ///
-/// `page` outlives the call and isn't touched meanwhile; its ranges lie within `target.tvb`, those of inner pieces
-/// within what was opened.
+/// `page` outlives the call and isn't touched meanwhile; its ranges lie within `target.tvb`, those of
+/// pieces in opened ones within what was opened.
 pub(crate) unsafe fn page(page: *const Page, target: Target) {
     // SAFETY: the caller's promises, and Wireshark's own rules for the calls.
     unsafe {
         let count = (*page).pieces.len();
         let mut infos = 0;
-        // where inner pieces are shown
-        let mut within = target;
+        // where pieces are shown that stand in so many opened ones
+        let mut within = [target; MOST_OPENED as usize + 2];
         let mut index = 0;
         while index < count {
             let piece = (*page).pieces.as_ptr().add(index);
@@ -62,14 +62,12 @@ pub(crate) unsafe fn page(page: *const Page, target: Target) {
                 }
                 infos += 1;
             }
-            if (*piece).inner {
-                show(page, piece, within);
-            } else {
-                within = Target { tree: show(page, piece, target), ..target };
-            }
+            let depth = (*piece).depth.min(MOST_OPENED) as usize;
+            let tree = show(page, piece, within[depth]);
+            within[depth + 1] = Target { tree, ..within[depth] };
             if let Some(opened) = &(*piece).opened {
-                let (start, length) = (opened.start, opened.end - opened.start);
-                within.tvb = view(page, start, length, c"Decrypted msgr2 record".as_ptr(), target);
+                let (start, length) = (opened.range.start, opened.range.end - opened.range.start);
+                within[depth + 1].tvb = view(page, start, length, opened.name.as_ptr(), within[depth]);
             }
             index += 1;
         }

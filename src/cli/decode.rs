@@ -83,12 +83,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ended.with_context(|| format!("{}: shown as far as it goes", args.file.display()))
 }
 
-/// The keys in these files.
+/// The keys in these files. A file that is no keyring adds nothing; all is shown as far as it goes without it.
 fn keys(files: &[PathBuf]) -> Result<Knowledge> {
     let knowledge = Knowledge::default();
     for path in files {
         let text = Zeroizing::new(fs::read(path).with_context(|| path.display().to_string())?);
-        knowledge.add_text(&text).with_context(|| path.display().to_string())?;
+        if let Err(error) = knowledge.add_text(&text) {
+            eprintln!("msgr2: {}: no key of it is used: {error}", path.display());
+        }
     }
     Ok(knowledge)
 }

@@ -46,15 +46,18 @@ impl<W: Write> Printer<W> {
         self.out.flush()
     }
 
-    /// A unit, and what is in it if it is a sealed record.
+    /// A unit, and what is in it if it opens.
     pub(crate) fn unit(&mut self, place: &Place, unit: &Unit, bytes: &[u8]) -> io::Result<()> {
+        self.nested(place, unit, bytes, unit.record())
+    }
+
+    fn nested(&mut self, place: &Place, unit: &Unit, bytes: &[u8], record: Option<u64>) -> io::Result<()> {
         // of bytes that can't be read the first say all there is to say
         if matches!(unit.kind, UnitKind::Encrypted | UnitKind::Lost) && unit.findings.is_empty() {
             return Ok(());
         }
-        let record = unit.record();
         let inner = unit.inner();
-        // of a record that was opened its frames say all, unless something is wrong with it
+        // of what was opened that which is in it says all, unless something is wrong outside
         if inner.is_empty() || self.style.verbose || !unit.findings.is_empty() {
             self.line(place, unit, bytes, record)?;
         }
@@ -62,7 +65,7 @@ impl<W: Write> Printer<W> {
         let mut at = 0;
         for unit in inner {
             let end = view.len().min(at + unit.length as usize);
-            self.line(place, unit, &view[at..end], record)?;
+            self.nested(place, unit, &view[at..end], record)?;
             at = end;
         }
         Ok(())
@@ -165,9 +168,13 @@ fn split(unit: &Unit, all: &Value) -> (String, Value) {
     };
     match unit.kind {
         UnitKind::Banner => ("BANNER".into(), all.get("banner").cloned().unwrap_or_default()),
-        UnitKind::Frame(head) => payload(v2_1::Tag(head.tag).to_string()),
+        UnitKind::Frame(_) | UnitKind::Segments(_) if !unit.inner().is_empty() => {
+            ("COMPRESSED_FRAME".into(), Value::Object(Map::new()))
+        }
+        UnitKind::Frame(head) | UnitKind::Segments(head) => payload(v2_1::Tag(head.tag).to_string()),
         UnitKind::Plain(head) => payload(head.tag.to_string()),
         UnitKind::Record => ("RECORD".into(), Value::Object(Map::new())),
+        UnitKind::Secure => ("SECURE_FRAME".into(), Value::Object(Map::new())),
         UnitKind::Encrypted => ("ENCRYPTED".into(), Value::Object(Map::new())),
         UnitKind::Lost => ("UNDECODED".into(), all.clone()),
     }

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use crate::auth::cephx::Keys;
 use crate::auth::cephx::passive::{Authenticated, Learnt, Shown, Shut};
 use crate::auth::{EntityName, Key, Keyring, KeyringError, ServiceKeys};
-use crate::types::{CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxTicketBlob, EntityType};
+use crate::types::{
+    CephxAuthenticate, CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxTicketBlob, EntityType,
+};
 
 /// The type of a pcapng file's decryption secrets block that holds keys as [`Knowledge::add_text`] takes them: `M2KR`.
 pub const SECRETS_TYPE: u32 = 0x4d32_4b52;
@@ -71,6 +73,16 @@ impl Knowledge {
         self.add_keyring(&entities);
         self.add_service_keys(&services);
         Ok(())
+    }
+
+    /// Whether a client's proof was made with the key that is known.
+    pub(super) fn proof_matches(
+        &self,
+        name: &EntityName,
+        server_challenge: u64,
+        authenticate: &CephxAuthenticate<'_>,
+    ) -> Result<(), Shut> {
+        self.known().learnt.proof_matches(name, server_challenge, authenticate)
     }
 
     /// The keys of a connection whose client authenticated itself; its new tickets are remembered.

@@ -123,6 +123,9 @@ impl Tracker {
 
     /// What is known beyond this connection; to be said before its first byte.
     pub fn set_knowledge(&mut self, knowledge: Knowledge) {
+        if let Family::V2(v2) = &mut self.family {
+            v2.set_knowledge(knowledge.clone());
+        }
         self.knowledge = knowledge;
     }
 

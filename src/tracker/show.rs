@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::unit::{Unit, UnitKind};
-use crate::frame::{self, Check, Dialect};
+use super::unit::{Mode, Unit, UnitKind};
+use crate::frame::{self, Check, Dialect, Head, Revision, secure};
 use crate::wire::{Composite, Error, Reader, Segments, Trace, Value};
 use crate::{Context, field, proposal, v2_0, v2_1};
 
@@ -30,6 +30,13 @@ pub enum Shown<'a> {
         /// Whether it could be opened.
         opened: bool,
     },
+    /// A secure frame of v2.0 or v2.1.
+    Secure {
+        /// Whether it could be opened.
+        opened: bool,
+    },
+    /// A compressed frame of v2.0 or v2.1 that could be decompressed.
+    Compressed,
     /// Bytes in secure mode.
     Encrypted,
     /// Bytes outside any frame.
@@ -57,20 +64,11 @@ fn tell<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> 
             let read = v2_0::decode_banner(&mut Reader::new(bytes), &unit.context, trace);
             Shown::Banner(read.ok().and_then(|banner| banner.features))
         }
-        UnitKind::Frame(head) => {
-            let revision = unit.dialect.and_then(Dialect::revision).unwrap_or(frame::Revision::V2_1);
-            let opened = frame::open(&head, revision, bytes, Check::Nothing);
+        UnitKind::Frame(head) => framed(unit, &head, bytes, trace),
+        UnitKind::Segments(head) => {
             let tag = v2_1::Tag(head.tag);
-            let mut shown = Shown::Opaque(tag);
-            // the blocks around the payload end where the capture ends
-            let _ = frame::trace_envelope(&head, revision, bytes, &unit.context, trace, |trace| {
-                if head.compressed() {
-                    opened.segments.opaque(trace, field::COMMON_UNDECODED);
-                } else if let Ok(frame) = payload(tag, &opened.segments, &unit.context, trace) {
-                    shown = Shown::Frame(frame);
-                }
-            });
-            shown
+            let payload = payload(tag, &one_behind_the_other(&head, bytes), &unit.context, trace);
+            payload.map_or(Shown::Opaque(tag), Shown::Frame)
         }
         UnitKind::Plain(head) => {
             let payload = plain(head.tag, bytes, &unit.context, trace);
@@ -79,6 +77,10 @@ fn tell<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> 
         UnitKind::Record => {
             record(bytes, unit.length as usize, &unit.context, trace);
             Shown::Record { number: unit.record().unwrap_or_default(), opened: !unit.inner().is_empty() }
+        }
+        UnitKind::Secure => {
+            trace.value(field::COMMON_ENCRYPTED, 0..bytes.len(), Value::Bytes(bytes));
+            Shown::Secure { opened: !unit.inner().is_empty() }
         }
         UnitKind::Encrypted => {
             trace.value(field::COMMON_ENCRYPTED, 0..bytes.len(), Value::Bytes(bytes));
@@ -89,6 +91,43 @@ fn tell<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> 
             Shown::Lost
         }
     }
+}
+
+/// A frame of v2.0 or v2.1: in crc mode, or decrypted.
+fn framed<'a, T: Trace>(unit: &Unit, head: &Head, bytes: &'a [u8], trace: &mut T) -> Shown<'a> {
+    let revision = unit.dialect.and_then(Dialect::revision).unwrap_or(Revision::V2_1);
+    let secure = unit.mode == Mode::Secure;
+    let segments = if secure {
+        secure::open_view(head, revision, bytes).segments
+    } else {
+        frame::open(head, revision, bytes, Check::Nothing).segments
+    };
+    let tag = v2_1::Tag(head.tag);
+    let mut shown = if unit.inner().is_empty() { Shown::Opaque(tag) } else { Shown::Compressed };
+    let tell = |trace: &mut T| {
+        if head.compressed() {
+            segments.opaque(trace, field::COMMON_UNDECODED);
+        } else if let Ok(frame) = payload(tag, &segments, &unit.context, trace) {
+            shown = Shown::Frame(frame);
+        }
+    };
+    // the blocks around the payload end where the capture ends
+    let _ = if secure {
+        secure::trace_view(head, revision, bytes, &unit.context, trace, tell)
+    } else {
+        frame::trace_envelope(head, revision, bytes, &unit.context, trace, tell)
+    };
+    shown
+}
+
+/// Segments of these lengths without anything between them.
+fn one_behind_the_other<'a>(head: &Head, bytes: &'a [u8]) -> Segments<'a> {
+    let mut at = 0;
+    Segments::new(head.lengths.map(|length| {
+        let (start, end) = (at.min(bytes.len()), (at + length as usize).min(bytes.len()));
+        at += length as usize;
+        (start, &bytes[start..end])
+    }))
 }
 
 /// A frame of the proposal, with what stands in front of its payload.
@@ -170,6 +209,9 @@ impl fmt::Display for Shown<'_> {
             Shown::OpaquePlain(tag) => write!(f, "{tag}"),
             Shown::Record { number, opened: true } => write!(f, "Record {number}"),
             Shown::Record { number, opened: false } => write!(f, "Encrypted record {number}"),
+            Shown::Secure { opened: true } => f.write_str("Secure frame"),
+            Shown::Secure { opened: false } => f.write_str("Encrypted frame"),
+            Shown::Compressed => f.write_str("Compressed frame"),
             Shown::Encrypted => f.write_str("Encrypted"),
             Shown::Lost => f.write_str("Undecoded bytes"),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::SealKeys;
 use crate::frame::proposal::{self, Opener};
-use crate::frame::{Dialect, Head};
+use crate::frame::{Dialect, Head, secure};
 use crate::wire::Role;
 use crate::{Context, FindingKind};
 
@@ -34,7 +34,7 @@ pub struct Unit {
     pub kind: UnitKind,
     /// Who sent it.
     pub direction: Direction,
-    /// Its bytes; those of a frame in a sealed record, in the record's decrypted view.
+    /// Its bytes; those of a unit inside another one, in the view that the other one opens to.
     pub length: u32,
     /// How it is protected.
     pub mode: Mode,
@@ -50,9 +50,9 @@ pub struct Unit {
     pub findings: Vec<Finding>,
     /// What it has to do with other packets.
     pub relations: Vec<Relation>,
-    /// Of a SIGNATURE: what it is worth.
+    /// Of a SIGNATURE or an AUTH_SIGNATURE: what it is worth.
     pub verdict: Option<Verdict>,
-    /// Of a sealed record: what is in it.
+    /// Of a sealed record, a secure frame, a compressed frame: what is in it.
     pub sealed: Option<Box<Sealed>>,
     /// What may open the sealed structures in it.
     pub keys: SealKeys,
@@ -63,8 +63,12 @@ pub struct Unit {
 pub enum UnitKind {
     /// A banner.
     Banner,
-    /// A frame of v2.0 or v2.1 in crc mode.
+    /// A frame of v2.0 or v2.1: as it is in crc mode, or the decrypted view of a secure frame.
     Frame(Head),
+    /// The segments of a compressed frame, decompressed, one behind the other; the lengths are those that they have now.
+    Segments(Head),
+    /// A secure frame of v2.0 or v2.1.
+    Secure,
     /// A frame of the proposal.
     Plain(proposal::Head),
     /// A sealed record of the proposal.
@@ -150,15 +154,21 @@ impl RelationKind {
     }
 }
 
-/// What is in a sealed record.
+/// What is in a sealed record, a secure frame, a compressed frame.
 #[derive(Clone, Debug)]
 pub struct Sealed {
-    /// The frames, one behind the other from the beginning of the decrypted view to its end; none if it could not be
-    /// opened.
+    /// The units, one behind the other from the beginning of the view to its end; none if it could not be opened.
     pub units: Vec<Unit>,
-    /// The record's number in its direction.
-    pub(super) number: u64,
-    pub(super) opener: Option<Arc<Opener>>,
+    pub(super) how: Opens,
+}
+
+/// What it takes to open a unit.
+#[derive(Clone, Debug)]
+pub(super) enum Opens {
+    /// A record of the proposal: its number in its direction, and the key if it is known.
+    Record { number: u64, opener: Option<Arc<Opener>> },
+    /// A secure frame: the encryptions before it in its direction, what it begins with, and the key.
+    Frame { op: u64, head: Head, opener: Arc<secure::Opener> },
 }
 
 /// Something worth reporting.
@@ -201,10 +211,10 @@ impl Unit {
         self.findings.push(Finding { kind, start: start as u32, length: length as u32, detail: detail.into() });
     }
 
-    /// The tag of a frame.
+    /// The tag of a frame; that of a frame inside another unit only the inner one has.
     pub fn tag(&self) -> Option<u8> {
         match self.kind {
-            UnitKind::Frame(head) => Some(head.tag),
+            UnitKind::Frame(head) | UnitKind::Segments(head) => Some(head.tag).filter(|_| self.inner().is_empty()),
             UnitKind::Plain(head) => Some(head.tag.0),
             _ => None,
         }
@@ -215,22 +225,31 @@ impl Unit {
         self.dialect.map(Dialect::name)
     }
 
-    /// The number of a sealed record in its direction, from 0.
+    /// The number of a sealed record of the proposal in its direction, from 0.
     pub fn record(&self) -> Option<u64> {
-        self.sealed.as_ref().map(|sealed| sealed.number)
+        match &self.sealed.as_ref()?.how {
+            Opens::Record { number, .. } => Some(*number),
+            _ => None,
+        }
     }
 
-    /// The frames in a sealed record, one behind the other; none of anything else, or if it could not be opened.
+    /// What is in a sealed record, a secure frame, a compressed frame, one behind the other; none of anything else, or if
+    /// it could not be opened.
     pub fn inner(&self) -> &[Unit] {
         self.sealed.as_ref().map_or(&[], |sealed| &sealed.units)
     }
 
-    /// The decrypted view of a sealed record, given its bytes; at any time, in any order. `None` without the key, and
-    /// for bytes that don't authenticate.
+    /// What a unit opens to, given its bytes; at any time, in any order. `None` if there is nothing to open, without the
+    /// key, and for bytes that don't authenticate.
     pub fn open(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let sealed = self.sealed.as_ref()?;
         let mut view = Vec::new();
-        sealed.opener.as_ref()?.open_at(sealed.number, bytes, &mut view).ok()?;
+        match &self.sealed.as_ref()?.how {
+            Opens::Record { number, opener } => opener.as_ref()?.open_at(*number, bytes, &mut view).ok()?,
+            Opens::Frame { op, head, opener } => {
+                let frame = bytes.get(..opener.frame_len(head))?;
+                opener.open(*op, head, frame, &mut view).ok()?;
+            }
+        }
         Some(view)
     }
 }

@@ -15,7 +15,7 @@ use session::Session;
 use subtle::ConstantTimeEq;
 
 use super::order::{self, Facts, Order};
-use super::unit::{Direction, Mode, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
+use super::unit::{Direction, Mode, Opens, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
 use super::{Knowledge, PROPOSAL_BANNER_MAX, Step};
 use crate::frame::Dialect;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Head, Opener, RecordHead, SIGNATURE_LEN, Signer};
@@ -660,7 +660,7 @@ impl Connection {
                 }
             }
         }
-        unit.sealed = Some(Box::new(Sealed { units, number, opener }));
+        unit.sealed = Some(Box::new(Sealed { units, how: Opens::Record { number, opener } }));
         Step::Unit(unit)
     }
 

@@ -1,15 +1,22 @@
 //! Connections of v2.0 and v2.1.
 
+mod auth;
 mod seals;
+mod secure;
+mod take;
+
+use auth::Auth;
+use secure::Secure;
 
 use super::order::{self, Facts, Order};
 use super::search;
 use super::unit::{Direction, Mode, Unit, UnitKind};
 use super::{BANNER_PREFIX, Knowledge, Step};
-use crate::frame::{self, Check, Dialect, Head, HeadError, Late, PREAMBLE_LEN, Revision};
-use crate::types::{AuthMode, ConnectionMode, Msgr2Features};
+use crate::auth::cephx::passive::Shut;
+use crate::frame::{self, Check, Dialect, Head, HeadError, PREAMBLE_LEN, Revision};
+use crate::types::Msgr2Features;
 use crate::wire::Reader;
-use crate::{Context, FindingKind, Guard, types, v2_0, v2_1};
+use crate::{Context, FindingKind, Guard, v2_0};
 
 /// The bytes of a banner up to and including its length.
 const BANNER_HEAD: usize = 10;
@@ -21,7 +28,9 @@ enum Phase {
     Banner,
     /// Frames in crc mode.
     Frames,
-    /// Frames in secure mode.
+    /// Frames in secure mode, with the key for them.
+    Secure,
+    /// Frames in secure mode whose boundaries can't be known.
     Encrypted,
     /// Somewhere between frames.
     Search {
@@ -35,6 +44,8 @@ struct Side {
     phase: Phase,
     features: Option<Msgr2Features>,
     required: Msgr2Features,
+    /// What opens its frames in secure mode.
+    secure: Option<Secure>,
 }
 
 /// What is known of a connection.
@@ -44,7 +55,9 @@ pub(super) struct Connection {
     revision: Option<Revision>,
     context: Context,
     order: Option<Order>,
-    encrypted_noted: bool,
+    auth: Auth,
+    /// Why frames in secure mode can't be opened, until it has been said.
+    shut: Option<String>,
     check: Check,
     seals: seals::Seals,
     knowledge: Knowledge,
@@ -61,13 +74,14 @@ pub(super) fn compression(both: bool) -> Facts {
 impl Connection {
     /// A connection from its beginning.
     pub(super) fn new(client: Option<Direction>, knowledge: Knowledge) -> Self {
-        let side = Side { phase: Phase::Banner, features: None, required: Msgr2Features(0) };
+        let side = Side { phase: Phase::Banner, features: None, required: Msgr2Features(0), secure: None };
         Connection {
             sides: [side.clone(), side],
             revision: None,
             context: Context::default(),
             order: Some(Order::new(&order::V2, client)),
-            encrypted_noted: false,
+            auth: Auth::default(),
+            shut: None,
             check: Check::Crc,
             seals: seals::Seals::default(),
             knowledge,
@@ -78,18 +92,27 @@ impl Connection {
     pub(super) fn midway() -> Self {
         let mut connection = Connection::new(None, Knowledge::default());
         connection.order = None;
+        connection.auth = Auth::midway();
         for side in &mut connection.sides {
             side.phase = Phase::Search { resumed: true };
         }
         connection
     }
 
+    /// What is known beyond this connection.
+    pub(super) fn set_knowledge(&mut self, knowledge: Knowledge) {
+        self.knowledge = knowledge;
+    }
+
     /// Bytes of this direction are missing.
     pub(super) fn gap(&mut self, direction: Direction) {
         self.order = None;
+        self.auth.lose(direction);
         let side = &mut self.sides[direction as usize];
-        if side.phase != Phase::Encrypted {
-            side.phase = Phase::Search { resumed: false };
+        match side.phase {
+            Phase::Encrypted => {}
+            Phase::Secure => self.secure_gap(direction),
+            _ => side.phase = Phase::Search { resumed: false },
         }
     }
 
@@ -99,13 +122,14 @@ impl Connection {
         match self.sides[direction as usize].phase {
             Phase::Banner => self.banner(direction, bytes, more),
             Phase::Frames => self.frame(direction, bytes, more, false),
+            Phase::Secure => self.secure(direction, bytes, more),
             Phase::Encrypted => Step::Unit(self.encrypted(direction, bytes)),
             Phase::Search { resumed } => self.search(direction, bytes, more, resumed),
         }
     }
 
     fn unit(&self, kind: UnitKind, direction: Direction, length: usize) -> Unit {
-        let mode = if kind == UnitKind::Encrypted { Mode::Secure } else { Mode::Crc };
+        let mode = if matches!(kind, UnitKind::Encrypted | UnitKind::Secure) { Mode::Secure } else { Mode::Crc };
         Unit {
             dialect: self.revision.map(Dialect::from),
             sender: self.order.as_ref().and_then(|order| order.role(direction)),
@@ -132,6 +156,7 @@ impl Connection {
         if bytes.len() < length {
             return self.need(UnitKind::Banner, direction, bytes, length, more);
         }
+        self.auth.heard(direction, &bytes[..length]);
         let mut unit = self.unit(UnitKind::Banner, direction, length);
         let read = v2_0::decode_banner(&mut Reader::new(&bytes[..length]), &self.context, &mut ());
         let side = &mut self.sides[direction as usize];
@@ -176,7 +201,10 @@ impl Connection {
         let mut unit = self.unit(kind, direction, bytes.len());
         unit.cut = true;
         match kind {
-            UnitKind::Banner => self.sides[direction as usize].phase = Phase::Frames,
+            UnitKind::Banner => {
+                self.auth.lose(direction);
+                self.sides[direction as usize].phase = Phase::Frames;
+            }
             // without its preamble nobody knows where the frame ends
             _ => self.gap(direction),
         }
@@ -194,6 +222,10 @@ impl Connection {
         });
         let head = match Head::parse(preamble, guess) {
             Ok(head) => head,
+            Err(HeadError::BadCrc { .. }) if self.auth.may_be_secure() => {
+                self.shut(Shut::NotCaptured.to_string());
+                return Step::Unit(self.encrypted(direction, bytes));
+            }
             Err(error) => return self.damaged(direction, bytes, more, error),
         };
         let revision = match self.revision {
@@ -213,78 +245,14 @@ impl Connection {
         if resumed {
             unit.report(FindingKind::Resumed, 0, PREAMBLE_LEN, String::new());
         }
-        self.take(&mut unit, &head, revision, &bytes[..length.min(bytes.len())]);
+        let bytes = &bytes[..length.min(bytes.len())];
+        if unit.cut {
+            self.auth.lose(direction);
+        } else {
+            self.auth.heard(direction, bytes);
+        }
+        self.take(&mut unit, &head, &frame::open(&head, revision, bytes, self.check));
         Step::Unit(unit)
-    }
-
-    /// A whole frame: its checks, and what follows from it.
-    fn take(&mut self, unit: &mut Unit, head: &Head, revision: Revision, bytes: &[u8]) {
-        let opened = frame::open(head, revision, bytes, self.check);
-        let epilogue = opened.epilogue;
-        match opened.late {
-            Late::Complete => {}
-            Late::Aborted => unit.report(FindingKind::Aborted, epilogue, 1, String::new()),
-            Late::Bad(status) => {
-                unit.report(FindingKind::BadEpilogue, epilogue, 1, format!("late status {status:#04x}"))
-            }
-        }
-        if let Some(bad) = opened.bad_crc {
-            let detail = format!("segment {}: {:#010x}, its bytes give {:#010x}", bad.segment, bad.found, bad.computed);
-            unit.report(FindingKind::BadSegmentCrc, bad.at, 4, detail);
-        }
-        self.follow_order(unit, head.tag, opened.late == Late::Aborted);
-        if head.compressed() || opened.bad_crc.is_some() || opened.late != Late::Complete {
-            return; // nothing in it can be trusted
-        }
-        let tag = v2_1::Tag(head.tag);
-        match v2_1::Frame::decode(tag, &opened.segments, &self.context, &mut ()) {
-            Ok(frame) => self.learn(unit, &frame),
-            Err(_) if unit.cut => {}
-            Err(error) => unit.report(FindingKind::MalformedPayload, error.offset, 1, error.to_string()),
-        }
-    }
-
-    fn follow_order(&mut self, unit: &mut Unit, tag: u8, aborted: bool) {
-        let Some(order) = &mut self.order else { return };
-        if v2_1::Tag(tag).name().is_none() {
-            unit.report(FindingKind::UnknownTag, 0, 1, format!("tag {tag}"));
-            return;
-        }
-        // of a frame that its receiver drops nothing follows, but its sender has gone on
-        if let Err(why) = order.frame(unit.direction, tag, Facts::default())
-            && !aborted
-        {
-            unit.report(FindingKind::IllegalOrder, 0, 1, why);
-        }
-        unit.sender = order.role(unit.direction);
-    }
-
-    fn learn(&mut self, unit: &mut Unit, frame: &v2_1::Frame<'_>) {
-        unit.keys = self.seals.frame(frame, &self.knowledge);
-        match frame {
-            v2_1::Frame::AuthRequest(request) => {
-                self.context.auth_method = Some(request.method);
-                self.context.auth_mode = asked_for(request);
-                unit.context = self.context;
-            }
-            v2_1::Frame::AuthDone(done) if done.connection_mode == ConnectionMode::SECURE => {
-                // what the client sent before it had read this was captured before it
-                for side in &mut self.sides {
-                    side.phase = Phase::Encrypted;
-                }
-                self.order = None;
-            }
-            _ => {}
-        }
-    }
-
-    fn encrypted(&mut self, direction: Direction, bytes: &[u8]) -> Unit {
-        let mut unit = self.unit(UnitKind::Encrypted, direction, bytes.len());
-        if !self.encrypted_noted {
-            self.encrypted_noted = true;
-            unit.report(FindingKind::Encrypted, 0, bytes.len(), String::new());
-        }
-        unit
     }
 
     /// A preamble that is none: what it says isn't believed, and the next one is searched for.
@@ -322,14 +290,5 @@ impl Connection {
         let mut unit = self.unit(UnitKind::Lost, direction, length);
         unit.report(FindingKind::Lost, 0, length, format!("{length} bytes"));
         unit
-    }
-}
-
-/// What a request asks for: the first byte of every method's payload.
-fn asked_for(request: &v2_1::AuthRequest<'_>) -> Option<AuthMode> {
-    match request.payload.as_ref()? {
-        v2_0::AuthRequestPayload::None(none) => Some(none.auth_mode),
-        v2_0::AuthRequestPayload::Cephx(types::CephxRequest { auth_mode, .. }) => Some(*auth_mode),
-        v2_0::AuthRequestPayload::Other(_) => None,
     }
 }
