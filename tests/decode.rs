@@ -400,7 +400,7 @@ fn secure_connections_are_decrypted_with_the_clients_key() {
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let signature = lines.iter().find(|line| line["name"] == "AUTH_SIGNATURE").unwrap();
     assert_eq!((&signature["mode"], &signature["signature"]), (&json!("secure"), &json!("good")));
-    let operation = lines.iter().find(|line| line["fields"]["header"]["type"] == "osd_op").unwrap();
+    let operation = lines.iter().find(|line| line["fields"]["header"]["type"] == "OSD_OP").unwrap();
     assert_eq!((&operation["tag"], &operation["dialect"]), (&json!(17), &json!("v2.1")));
     // the frame around it only when asked for
     let verbose = run(msgr2().args(["decode", "--json", "-v", "--keyring"]).args([&keyring, &path]));
