@@ -4,14 +4,20 @@
 //! [`Outgoing`], takes them out in order for a connection, and tells it what the other side has received; its
 //! [`Incoming`] says which messages are new.
 
+mod accept;
 mod incoming;
 mod message;
 mod outgoing;
+mod policy;
+mod race;
 mod table;
 
+pub use accept::{Existing, IdentDecision, ReconnectDecision, Stage, client_ident, session_reconnect};
 pub use incoming::{Incoming, Taken};
 pub use message::{Message, SendError};
 pub use outgoing::{Outgoing, QueueLimits, Unsent};
+pub use policy::{Policies, Policy};
+pub use race::compare_addrs;
 pub use table::{Given, PeerKey, SessionTable};
 
 /// What both sides keep of a session.
