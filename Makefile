@@ -7,7 +7,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PLUGIN := $(TARGET)/release/libmsgr2_wireshark.so
 
 .DEFAULT_GOAL := help
-.PHONY: help setup plugin build install uninstall demo test bench screenshot check-plugin-fuzz check-clean clean
+.PHONY: help setup plugin build install uninstall demo test bench screenshot check-ceph check-matrix check-plugin-fuzz check-clean clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,13 @@ demo: plugin build ## show a captured handshake, and two peers that speak the pr
 test: setup ## run all checks
 	@scripts/test $(TARGET)
 
-bench: plugin build ## measure how fast peers speak and captures are decoded
+check-ceph: setup ## let our peers talk to real Ceph daemons and clients (as root)
+	@scripts/check-ceph $(TARGET)
+
+check-matrix: setup ## the same with every release of Ceph in Debian; takes an hour (as root)
+	@scripts/check-matrix $(TARGET)
+
+bench: plugin build ## measure how fast frames and captures are decoded and peers speak
 	@scripts/bench $(TARGET)
 
 screenshot: plugin ## take the pictures in the README anew

@@ -20,8 +20,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // a frame from values
 //! let hello = Frame::Hello(Hello { entity_type: EntityType::CLIENT, ..Default::default() });
-//! let [payload, ..] = hello.encode()?;
-//! let bytes = frame::small(Revision::V2_1, Tag::HELLO, &payload);
+//! let bytes = frame::encode(Revision::V2_1, &hello)?;
 //!
 //! // and values from a frame
 //! let preamble = bytes.first_chunk().ok_or("a preamble has 32 bytes")?;

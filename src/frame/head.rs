@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use super::{Revision, crc32c};
+use super::Revision;
+use super::crc::{PREAMBLE_COVERED, preamble_crc};
 use crate::wire::Composite;
 use crate::{Context, v2_0, v2_1};
 
 /// The bytes of a preamble.
 pub const PREAMBLE_LEN: usize = <v2_0::Preamble as Composite<'_, Context>>::MIN_SIZE;
 /// The part of it that its CRC covers.
-const COVERED: usize = PREAMBLE_LEN - 4;
+const COVERED: usize = PREAMBLE_COVERED;
+const _: () = assert!(COVERED + 4 == PREAMBLE_LEN);
 /// The bytes of the CRC behind the first segment in v2.1.
 pub(super) const SEGMENT_CRC_LEN: usize = <v2_1::SegmentCrc as Composite<'_, Context>>::MIN_SIZE;
 /// The bytes of the epilogue in v2.0 and v2.1.
@@ -71,9 +73,9 @@ impl std::error::Error for HeadError {}
 impl Head {
     /// Reads a preamble and checks it.
     pub fn parse(bytes: &[u8; PREAMBLE_LEN], revision: Revision) -> Result<Head, HeadError> {
-        let (covered, crc) = bytes.split_at(COVERED);
-        let found = u32::from_le_bytes([crc[0], crc[1], crc[2], crc[3]]);
-        let computed = crc32c(0, covered);
+        let &[.., a, b, c, d] = bytes;
+        let found = u32::from_le_bytes([a, b, c, d]);
+        let computed = preamble_crc(bytes.first_chunk().expect("it is shorter than the preamble"));
         if computed != found {
             return Err(HeadError::BadCrc { computed, found });
         }

@@ -17,7 +17,7 @@ pub use crc::{SEGMENT_SEED, crc32c};
 pub use dialect::Dialect;
 pub use head::{Head, HeadError, PREAMBLE_LEN};
 pub use read::{BadCrc, Check, Late, Opened, open, trace_envelope};
-pub use write::{Ending, assemble, small};
+pub use write::{Ending, assemble, encode};
 
 use crate::{v2_0, v2_1};
 

@@ -2,14 +2,18 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::crc::{PREAMBLE_COVERED, preamble_crc};
 use super::head::EPILOGUE_LEN;
 use super::{PREAMBLE_LEN, Revision, SEGMENT_SEED, crc32c};
 use crate::types::PreambleFlags;
 use crate::v2_0::LateFlags;
-use crate::v2_1::{LateStatus, Tag};
+use crate::v2_1::{Frame, LateStatus, Tag};
+use crate::wire::{Error, Writer};
 
 /// Segments up to this size are copied: one buffer is cheaper than one more element of a vectored write.
 const COPY_UP_TO: usize = 4096;
+/// What most frames fit in.
+const SMALL: usize = 128;
 /// The alignments that real senders announce: a pointer's size, and a page for the data of a message.
 const ALIGNMENT: u16 = 8;
 const DATA_ALIGNMENT: u16 = 4096;
@@ -53,7 +57,7 @@ pub fn assemble(
     let count = count(segments);
     let copied: usize = segments.iter().map(Bytes::len).filter(|&n| n <= COPY_UP_TO).sum();
     let mut buffer = BytesMut::with_capacity(PREAMBLE_LEN + copied + EPILOGUE_LEN[0] + 4);
-    put_preamble(&mut buffer, tag, flags, segments, count);
+    buffer.put_slice(&preamble(tag, flags, segments.each_ref().map(Bytes::len), count));
     let crcs: [u32; 4] = std::array::from_fn(|i| if i < count { crc32c(SEGMENT_SEED, &segments[i]) } else { 0 });
     for (index, segment) in segments.iter().enumerate().take(count) {
         if segment.len() <= COPY_UP_TO {
@@ -82,33 +86,45 @@ pub fn assemble(
     }
 }
 
-/// A frame with one segment, in one buffer.
-pub fn small(revision: Revision, tag: Tag, segment: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(1);
-    let segments = [Bytes::copy_from_slice(segment), Bytes::new(), Bytes::new(), Bytes::new()];
-    assemble(revision, tag, PreambleFlags(0), &segments, Ending::Complete, &mut out);
-    match out.as_slice() {
-        [one] => one.clone(),
-        several => several.concat().into(),
+/// A frame in crc mode and one buffer: the quick way for all that isn't a large message.
+pub fn encode(revision: Revision, frame: &Frame<'_>) -> Result<Vec<u8>, Error> {
+    let mut writer = Writer::with_capacity(SMALL);
+    writer.put(&[0; PREAMBLE_LEN]);
+    if !frame.encode_single(&mut writer)? {
+        let mut out = Vec::new();
+        let segments = frame.encode()?.map(Bytes::from);
+        assemble(revision, frame.tag(), PreambleFlags(0), &segments, Ending::Complete, &mut out);
+        return Ok(out.concat());
     }
+    let mut buffer = writer.into_vec();
+    let segment = &buffer[PREAMBLE_LEN..];
+    let (length, crc) = (segment.len(), crc32c(SEGMENT_SEED, segment).to_le_bytes());
+    buffer[..PREAMBLE_LEN].copy_from_slice(&preamble(frame.tag(), PreambleFlags(0), [length, 0, 0, 0], 1));
+    match revision {
+        Revision::V2_0 => {
+            let mut epilogue = [0; EPILOGUE_LEN[0]];
+            epilogue[0] = Ending::Complete.late(revision);
+            epilogue[1..5].copy_from_slice(&crc);
+            buffer.extend_from_slice(&epilogue);
+        }
+        Revision::V2_1 if length == 0 => {}
+        Revision::V2_1 => buffer.extend_from_slice(&crc),
+    }
+    Ok(buffer)
 }
 
-/// The preamble, with its CRC.
-pub(super) fn put_preamble(buffer: &mut BytesMut, tag: Tag, flags: PreambleFlags, segments: &[Bytes; 4], count: usize) {
-    let start = buffer.len();
-    buffer.put_u8(tag.0);
-    buffer.put_u8(count as u8);
-    for (index, segment) in segments.iter().enumerate() {
-        let alignment = match index {
-            _ if index >= count => 0,
-            3 if tag == Tag::MESSAGE => DATA_ALIGNMENT,
-            _ => ALIGNMENT,
-        };
-        buffer.put_u32_le(segment.len() as u32);
-        buffer.put_u16_le(alignment);
+/// A preamble.
+pub(super) fn preamble(tag: Tag, flags: PreambleFlags, lengths: [usize; 4], count: usize) -> [u8; PREAMBLE_LEN] {
+    let mut bytes = [0; PREAMBLE_LEN];
+    (bytes[0], bytes[1]) = (tag.0, count as u8);
+    for (index, length) in lengths.into_iter().enumerate().take(count) {
+        let alignment = if index == 3 && tag == Tag::MESSAGE { DATA_ALIGNMENT } else { ALIGNMENT };
+        let at = 2 + 6 * index;
+        bytes[at..at + 4].copy_from_slice(&(length as u32).to_le_bytes());
+        bytes[at + 4..at + 6].copy_from_slice(&alignment.to_le_bytes());
     }
-    buffer.put_u8(flags.0);
-    buffer.put_u8(0);
-    let crc = crc32c(0, &buffer[start..]);
-    buffer.put_u32_le(crc);
+    bytes[26] = flags.0;
+    let crc = preamble_crc(bytes.first_chunk().expect("it is shorter than the preamble"));
+    bytes[PREAMBLE_COVERED..].copy_from_slice(&crc.to_le_bytes());
+    bytes
 }

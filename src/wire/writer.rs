@@ -14,6 +14,11 @@ impl Writer {
         Writer::default()
     }
 
+    /// An empty one with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Writer { bytes: Vec::with_capacity(bytes) }
+    }
+
     /// What was written.
     pub fn into_vec(self) -> Vec<u8> {
         self.bytes

@@ -46,6 +46,7 @@ impl<'a> Generator<'a> {
         )?;
         let mut structs = TokenStream::new();
         let (mut variants, mut decodes, mut encodes, mut tags, mut infos) = (vec![], vec![], vec![], vec![], vec![]);
+        let mut singles = vec![];
         for (name, tag) in &dialect.tags {
             if dialect.own_tags.contains(name) {
                 structs.extend(self.frame_type(dialect, name, tag).map_err(|e| format!("{name}: {e}"))?);
@@ -69,6 +70,7 @@ impl<'a> Generator<'a> {
                 encodes.push(
                     quote!(Frame::#variant(frame) => Ok([frame.to_bytes()?, Vec::new(), Vec::new(), Vec::new()]),),
                 );
+                singles.push(quote!(Frame::#variant(frame) => frame.encode(w).map(|()| true),));
             } else {
                 decodes
                     .push(quote!(#number => #variant::decode_segments(segments, context, trace).map(Frame::#variant),));
@@ -113,6 +115,16 @@ impl<'a> Generator<'a> {
                     match self {
                         #(#encodes)*
                         Frame::Unknown(_, segments) => Ok(segments.to_vecs()),
+                    }
+                }
+
+                /// Appends the bytes of its only segment, and says whether it is such a frame; of one with several
+                /// segments nothing is appended.
+                pub fn encode_single(&self, w: &mut wire::Writer) -> Result<bool, wire::Error> {
+                    match self {
+                        #(#singles)*
+                        #[allow(unreachable_patterns)]
+                        _ => Ok(false),
                     }
                 }
 

@@ -8,7 +8,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use super::key::Nonce;
 use super::layout::{EPILOGUE_LEN, FIRST_LEN, TAG_LEN, operations, padded};
 use crate::crypto::Gcm;
-use crate::frame::write::{count, put_preamble};
+use crate::frame::write::{count, preamble};
 use crate::frame::{Ending, Head, PREAMBLE_LEN, Revision};
 use crate::types::PreambleFlags;
 use crate::v2_1::Tag;
@@ -57,7 +57,7 @@ impl Sealer {
         let parts = operations(&head, self.revision);
         let mut buffer = BytesMut::with_capacity(parts.iter().sum::<usize>() + parts.len() * TAG_LEN);
 
-        put_preamble(&mut buffer, tag, flags, segments, count);
+        buffer.put_slice(&preamble(tag, flags, lengths.map(|length| length as usize), count));
         match self.revision {
             Revision::V2_0 => {
                 segments.iter().for_each(|segment| put_padded(&mut buffer, segment));
