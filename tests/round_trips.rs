@@ -44,9 +44,7 @@ const V2_1: Dialect = Dialect {
 fn holds(guard: Guard, last: bool, encrypted: bool) -> bool {
     match guard {
         Guard::MoreNeeded => !last,
-        Guard::Authenticated => last,
-        Guard::NewSession | Guard::NoCompression | Guard::NoCompressionAndNew => true,
-        Guard::MethodAllowed | Guard::SessionAccepted | Guard::Stateful => true,
+        Guard::NewSession | Guard::MethodAllowed | Guard::Stateful => true,
         Guard::EncryptionWanted | Guard::EncryptionPossible => encrypted,
         _ => false,
     }

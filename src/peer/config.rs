@@ -20,6 +20,8 @@ use crate::{limits, wire};
 pub struct Config {
     /// Who this process is.
     pub entity: EntityName,
+    /// What it speaks.
+    pub family: Family,
     /// Its number. With method none a client's 0 asks for a new one.
     pub gid: u64,
     /// Its addresses, at least one. The nonce should be random: it tells processes apart.
@@ -49,6 +51,7 @@ impl Config {
     pub fn new(entity: EntityName) -> Self {
         Config {
             entity,
+            family: Family::Proposal,
             gid: 0,
             addrs: vec![entity_addr(AddrType::ANY, SocketAddr::from(([0, 0, 0, 0], 0)), 0)],
             features_supported: CephFeatures(SUPPORTED),
@@ -66,6 +69,16 @@ impl Config {
 
 /// What a Ceph of release 18 supports.
 const SUPPORTED: u64 = 0x3f01_cfbf_fffd_ffff;
+
+/// Dialects between which two peers can agree. Which family it is isn't negotiated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// v2.0 and v2.1, which the banners decide between.
+    #[default]
+    Msgr2,
+    /// The proposal alone.
+    Proposal,
+}
 
 /// Whether a side encrypts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::proposal::Connection;
+use super::protocol::{Protocol, begin};
 use super::shared::{Entry, Shared};
 use super::{
     ClientAuth, Config, ConnectionId, Error, Event, Message, Refused, SendError, SessionId, Stats, Target, Time, Why,
@@ -29,7 +29,7 @@ enum Timer {
 /// All connections and sessions of a process. See the [module](super) for how it is driven.
 pub struct Endpoint {
     pub(super) shared: Shared,
-    pub(super) connections: HashMap<ConnectionId, Connection>,
+    pub(super) connections: HashMap<ConnectionId, Box<dyn Protocol>>,
     /// Connections that may have something to transmit.
     dirty: VecDeque<ConnectionId>,
     timers: BinaryHeap<Reverse<(Time, Timer)>>,
@@ -95,7 +95,7 @@ impl Endpoint {
         if let Some(entry) = self.shared.sessions.get_mut(&session) {
             entry.connection = Some(id);
         }
-        match Connection::new(id, Role::Client, Some(session), &mut self.shared) {
+        match begin(id, Role::Client, Some(session), &mut self.shared) {
             Ok(connection) => {
                 self.connections.insert(id, connection);
                 self.after(id);
@@ -129,7 +129,7 @@ impl Endpoint {
             return Err(Refused::HalfOpen { limit: limits.half_open });
         }
         let id = self.next_id();
-        match Connection::new(id, Role::Server, None, &mut self.shared) {
+        match begin(id, Role::Server, None, &mut self.shared) {
             Ok(mut connection) => {
                 connection.half_open = true;
                 connection.remote = Some(from);
@@ -324,7 +324,7 @@ impl Endpoint {
 
     /// The name of a connection's state, for messages and tests.
     pub fn state_name(&self, connection: ConnectionId) -> Option<&'static str> {
-        self.connections.get(&connection).map(Connection::state_name)
+        self.connections.get(&connection).map(|connection| connection.state_name())
     }
 
     fn advance(&mut self, now: Time) {

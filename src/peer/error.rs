@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::Tag;
 use crate::auth::cephx::{client, server};
 use crate::frame::proposal::RecordError;
-use crate::proposal::Tag;
 use crate::session::Unsent;
 use crate::types::{AuthMethod, AuthPurpose, CephFeatures, EntityType, Errno, ProposalFeatures};
 use crate::wire;

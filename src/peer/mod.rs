@@ -15,19 +15,25 @@
 //! challenge; a server its challenge and the connection secret), 16 bytes of salt if the side encrypts, 8 bytes of
 //! cookie if it isn't lossy.
 
+mod auth;
 mod config;
 mod endpoint;
+mod engine;
 mod error;
 mod event;
+mod link;
 mod proposal;
+mod protocol;
 mod shared;
+mod tag;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ClientAuth, Config, Encryption, Limits, ServerAuth, Target, Times, entity_addr};
+pub use config::{ClientAuth, Config, Encryption, Family, Limits, ServerAuth, Target, Times, entity_addr};
 pub use endpoint::Endpoint;
 pub use error::{Awaited, Error, Refusal};
 pub use event::{ConnectionId, Dropped, Event, PeerInfo, Refused, SessionId, Stats, Why};
+pub use tag::Tag;
 
 pub use crate::session::{Message, SendError};
 

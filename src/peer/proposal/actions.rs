@@ -1,47 +1,47 @@
 //! What the actions of the spec do.
 
+use bytes::Bytes;
+
 use super::inbound::Whole;
-use super::{Connection, HEADER_LEN, is_chatter};
+use super::{Connection, HEADER_LEN};
 use crate::Action;
 use crate::frame::proposal::{Opener, Signer, Verifier};
+use crate::peer::link::part;
 use crate::peer::shared::{Entry, Shared};
 use crate::peer::{Dropped, Error, Event, SessionId, Why};
 use crate::proposal::{Frame, Msg};
 use crate::session::{Message, Session, Taken};
 use crate::wire::Role;
 
-/// So many KEEPALIVE2 wait for their answer; of more, the oldest go without.
-const MOST_KEEPALIVES: usize = 16;
-
 impl Connection {
     /// Does an action.
-    pub(super) fn act(
+    pub(super) fn act_on(
         &mut self,
         shared: &mut Shared,
         action: Action,
-        whole: &Whole,
+        whole: Option<&Whole>,
         frame: Option<&Frame<'_>>,
     ) -> Result<(), Error> {
-        debug_assert!(action != Action::Deliver || is_chatter(whole.tag));
+        let bytes = whole.map(|whole| whole.bytes.clone()).unwrap_or_default();
         match (action, frame) {
             // the server's keys come into force behind its AUTH_REPLY, which is part of the transcript
-            (Action::TakeKeys, _) if self.role == Role::Client => self.take_keys(),
+            (Action::TakeKeys, _) if self.link.role == Role::Client => self.take_keys(),
             (Action::Unseal, Some(Frame::EncryptBegin(begin))) => {
                 if let Some(key) = &self.key {
-                    self.inbound.unseal(Opener::new(key, self.role.other(), &begin.salt.0));
+                    self.inbound.unseal(Opener::new(key, self.link.role.other(), &begin.salt.0));
                 }
             }
             (Action::CheckIdentity, Some(Frame::Ident(ident))) => {
                 self.check_identity(shared, ident)?;
-                self.keep_ident(ident, whole.bytes.get(HEADER_LEN..).unwrap_or_default());
+                self.keep_ident(ident, bytes.get(HEADER_LEN..).unwrap_or_default());
                 self.lacks = self.lacking(shared, ident);
             }
-            (Action::BeginSession, _) => match self.role {
+            (Action::BeginSession, _) => match self.link.role {
                 Role::Client => self.begin_at_client(shared),
                 Role::Server => self.begin_at_server(shared)?,
             },
             (Action::ResumeSession, Some(Frame::ReconnectOk(ok))) => {
-                if let Some(entry) = entry_of(self.session, shared) {
+                if let Some(entry) = self.link.entry_mut(shared) {
                     entry.session.outgoing.resume(ok.msg_seq)?;
                 }
                 self.establish(shared, true);
@@ -58,7 +58,7 @@ impl Connection {
                 self.establish(shared, true);
             }
             (Action::ResetSession, Some(Frame::ReconnectReset(reset))) => {
-                if let (Some(id), Some(entry)) = (self.session, entry_of(self.session, shared)) {
+                if let (Some(id), Some(entry)) = (self.link.session, self.link.entry_mut(shared)) {
                     let lost = entry.session.reset(reset.full.get());
                     if reset.full.get() {
                         shared.events.push_back(Event::Reset { session: id, lost });
@@ -67,7 +67,7 @@ impl Connection {
                 }
             }
             (Action::RaiseConnectSeq, Some(Frame::ReconnectRetrySession(retry))) => {
-                if let Some(entry) = entry_of(self.session, shared) {
+                if let Some(entry) = self.link.entry_mut(shared) {
                     entry.session.connect_seq = retry.connect_seq.saturating_add(1);
                 }
             }
@@ -76,14 +76,11 @@ impl Connection {
                 self.global_seq = shared.global_seq;
             }
             // the endpoint sees to the pause
-            (Action::ComeAgain, _) => self.over = Some(Why::Wait),
-            (Action::Deliver, Some(Frame::Msg(msg))) => self.deliver(shared, whole, msg)?,
+            (Action::ComeAgain, _) => self.link.over = Some(Why::Wait),
+            (Action::Deliver, Some(Frame::Msg(msg))) => self.deliver(shared, &bytes, msg)?,
             (Action::Acknowledge, Some(Frame::Ack(ack))) => self.acknowledge(shared, ack.seq)?,
             (Action::AnswerKeepalive, Some(Frame::Keepalive2(keepalive))) => {
-                if self.keepalives.len() >= MOST_KEEPALIVES {
-                    self.keepalives.pop_front();
-                }
-                self.keepalives.push_back(keepalive.timestamp);
+                self.link.owe_keepalive(keepalive.timestamp);
             }
             (Action::EndSession, _) => self.end_session(shared),
             // that a frame came is noted for each of them; drops are counted where they happen
@@ -97,15 +94,15 @@ impl Connection {
         let Some(keys) = self.identity.as_mut().and_then(|identity| identity.keys.take()) else { return };
         let (session_key, secret) = (keys.session_key.secret().expose(), keys.connection_secret.expose());
         let key = self.transcripts.connection_key(session_key, secret);
-        self.outbound.sign(Signer::new(&key, self.role));
-        self.verifier = Some(Verifier::new(&key, self.role.other()));
+        self.outbound.sign(Signer::new(&key, self.link.role));
+        self.verifier = Some(Verifier::new(&key, self.link.role.other()));
         self.key = Some(key);
     }
 
     fn begin_at_client(&mut self, shared: &mut Shared) {
         let stateful = !self.is_lossy();
         let theirs = self.peer.as_ref().map_or(0, |peer| peer.cookie);
-        let Some(id) = self.session else { return };
+        let Some(id) = self.link.session else { return };
         let Some(entry) = shared.sessions.get_mut(&id) else { return };
         if entry.session.can_resume() {
             // the server no longer knows how: what it has of the old session can't be learnt
@@ -147,15 +144,15 @@ impl Connection {
             let unacked = entry.session.outgoing.len();
             shared.events.push_back(Event::Closed { session: old, why: Why::Replaced, unacked });
         }
-        self.session = Some(id);
+        self.link.session = Some(id);
         self.establish(shared, false);
         Ok(())
     }
 
     /// A session of this server goes on here; its old connection ends, and nothing more is taken from it.
     fn take_over(&mut self, shared: &mut Shared, id: SessionId) {
-        self.session = Some(id);
-        let own = self.id;
+        self.link.session = Some(id);
+        let own = self.link.id;
         if let Some(entry) = shared.sessions.get_mut(&id) {
             shared.endings.extend(entry.connection.filter(|&old| old != own));
         }
@@ -163,22 +160,14 @@ impl Connection {
 
     /// Messages can flow.
     fn establish(&mut self, shared: &mut Shared, resumed: bool) {
-        self.established = true;
-        self.last_frame = shared.now;
-        let (Some(session), Some(peer)) = (self.session, self.peer_info()) else { return };
-        if let Some(entry) = shared.sessions.get_mut(&session) {
-            entry.connection = Some(self.id);
-            (entry.established, entry.known) = (true, true);
-            (entry.lost_since, entry.redial_at) = (None, None);
-        }
-        shared.events.push_back(Event::Established { session, connection: self.id, peer, resumed });
-        shared.writable(session);
+        let peer = self.peer_info();
+        self.link.establish(shared, peer, resumed);
     }
 
-    fn deliver(&mut self, shared: &mut Shared, whole: &Whole, msg: &Msg<'_>) -> Result<(), Error> {
+    fn deliver(&mut self, shared: &mut Shared, bytes: &Bytes, msg: &Msg<'_>) -> Result<(), Error> {
         let lossy = self.is_lossy();
         let header = &msg.header;
-        let Some(session) = self.session else { return Ok(()) };
+        let Some(session) = self.link.session else { return Ok(()) };
         if !lossy {
             self.acknowledge(shared, header.ack_seq)?;
         }
@@ -186,7 +175,7 @@ impl Connection {
         match entry.session.incoming.take(header.seq) {
             Taken::New => {}
             Taken::Known => {
-                shared.drop_frame(self.id, Dropped::Known { seq: header.seq });
+                shared.drop_frame(self.link.id, Dropped::Known { seq: header.seq });
                 return Ok(());
             }
             Taken::Gap { expected } if !lossy || header.seq == 0 => {
@@ -195,13 +184,13 @@ impl Connection {
             Taken::Gap { expected } => {
                 entry.session.incoming.skip_to(header.seq);
                 let what = Dropped::Gap { expected, found: header.seq };
-                shared.events.push_back(Event::Dropped { connection: self.id, what });
+                shared.events.push_back(Event::Dropped { connection: self.link.id, what });
             }
         }
         if let Some(entry) = shared.sessions.get_mut(&session) {
             entry.attempts = 0;
         }
-        let part = |bytes: &[u8]| Connection::part(&whole.bytes, bytes);
+        let part = |field: &[u8]| part(bytes, field);
         let message = Message {
             seq: header.seq,
             tid: header.tid,
@@ -220,7 +209,7 @@ impl Connection {
 
     fn acknowledge(&mut self, shared: &mut Shared, seq: u64) -> Result<(), Error> {
         let now = shared.now;
-        let Some(id) = self.session else { return Ok(()) };
+        let Some(id) = self.link.session else { return Ok(()) };
         let Some(entry) = shared.sessions.get_mut(&id) else { return Ok(()) };
         if entry.session.outgoing.acked(seq)? > 0 {
             entry.attempts = 0;
@@ -233,7 +222,7 @@ impl Connection {
     /// The session is over. What is queued goes out before the answer to the peer's CLOSE.
     fn end_session(&mut self, shared: &mut Shared) {
         let closing = self.close_since.is_some();
-        if let Some(entry) = entry_of(self.session, shared) {
+        if let Some(entry) = self.link.entry_mut(shared) {
             entry.closing = true;
             if closing {
                 // all that was sent has arrived before the CLOSE that is answered
@@ -246,9 +235,4 @@ impl Connection {
             self.ack_since = None;
         }
     }
-}
-
-/// The session of a connection.
-fn entry_of(session: Option<SessionId>, shared: &mut Shared) -> Option<&mut Entry> {
-    shared.sessions.get_mut(&session?)
 }

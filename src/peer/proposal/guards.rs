@@ -1,7 +1,7 @@
 //! What the guards of the spec mean, and what frames must fulfil that no guard says.
 
-use super::client_auth::Reply;
 use super::{Connection, Encryption, Exchange, MOST_CHOICES, PeerIdent};
+use crate::peer::auth::Said;
 use crate::peer::error::wrong_type;
 use crate::peer::shared::{Entry, Shared};
 use crate::peer::{Error, SessionId};
@@ -16,17 +16,17 @@ const ALWAYS: CephFeatures = CephFeatures::MSG_ADDR2;
 
 impl Connection {
     /// Whether a guard holds.
-    pub(super) fn holds(&self, shared: &Shared, guard: Guard, frame: Option<&Frame<'_>>) -> bool {
+    pub(super) fn guard_holds(&self, shared: &Shared, guard: Guard, frame: Option<&Frame<'_>>) -> bool {
         match guard {
             Guard::MethodAllowed => matches!(&self.exchange, Exchange::Server(exchange) if exchange.method.is_some()),
             Guard::MethodLeft => matches!(&self.exchange, Exchange::Client(exchange) if exchange.has_choice()),
-            Guard::NoMethodLeft => !self.holds(shared, Guard::MethodLeft, frame),
+            Guard::NoMethodLeft => !self.guard_holds(shared, Guard::MethodLeft, frame),
             Guard::Refused => match &self.exchange {
-                Exchange::Client(exchange) => exchange.said() == Some(Reply::Denied),
+                Exchange::Client(exchange) => exchange.said == Some(Said::Denied),
                 Exchange::Server(exchange) => exchange.is_refused(),
             },
             Guard::MoreNeeded => match &self.exchange {
-                Exchange::Client(exchange) => exchange.said() == Some(Reply::More),
+                Exchange::Client(exchange) => exchange.said == Some(Said::More),
                 Exchange::Server(exchange) => exchange.needs_more(),
             },
             Guard::EncryptionPossible => self.has_keys() && self.both(ProposalFeatures::ENCRYPT),
@@ -35,7 +35,8 @@ impl Connection {
                 self.has_keys() && (self.required | theirs).contains(ProposalFeatures::ENCRYPT)
             }
             Guard::EncryptionWanted => {
-                self.holds(shared, Guard::EncryptionPossible, frame) && shared.config.encryption == Encryption::Wanted
+                self.guard_holds(shared, Guard::EncryptionPossible, frame)
+                    && shared.config.encryption == Encryption::Wanted
             }
             Guard::Stateful => !self.is_lossy(),
             Guard::FeaturesMissing => match frame {
@@ -43,10 +44,10 @@ impl Connection {
                 _ => false,
             },
             Guard::OldSession => {
-                let resumable = self.entry(shared).is_some_and(|entry| entry.session.can_resume());
+                let resumable = self.link.entry(shared).is_some_and(|entry| entry.session.can_resume());
                 resumable && self.both(ProposalFeatures::RECONNECT)
             }
-            Guard::NewSession => !self.holds(shared, Guard::OldSession, frame),
+            Guard::NewSession => !self.guard_holds(shared, Guard::OldSession, frame),
             Guard::MustWait => self.peer.as_ref().is_some_and(|peer| shared.dials(&peer.addrs)),
             Guard::NoSession => self.found(shared, frame).is_none(),
             Guard::GlobalSeqOld => match (self.found(shared, frame), frame) {
@@ -70,11 +71,6 @@ impl Connection {
     /// What the sender of an IDENT lacks.
     pub(super) fn lacking(&self, shared: &Shared, ident: &Ident<'_>) -> CephFeatures {
         (shared.config.features_required | ALWAYS) & !ident.features_supported
-    }
-
-    /// This connection's session.
-    pub(super) fn entry<'s>(&self, shared: &'s Shared) -> Option<&'s Entry> {
-        shared.sessions.get(&self.session?)
     }
 
     /// The server's session that a RECONNECT means.
@@ -101,32 +97,27 @@ impl Connection {
     }
 
     /// Holds a frame against what no guard says, and takes from it what guards want to know.
-    pub(super) fn check(&mut self, shared: &mut Shared, frame: &Frame<'_>) -> Result<(), Error> {
-        let bad = |tag, field, found| Err(Error::BadValue { tag, field, found });
+    pub(super) fn check_frame(&mut self, shared: &mut Shared, frame: &Frame<'_>) -> Result<(), Error> {
+        let bad = |tag: Tag, field, found| Err(Error::BadValue { tag: tag.into(), field, found });
         match (frame, &mut self.exchange) {
             (Frame::AuthMethods(methods), Exchange::Client(exchange)) => exchange.allowed = methods.methods.clone(),
             (Frame::AuthSetMethod(choice), Exchange::Server(exchange)) => {
-                let offered = super::server_auth::offered(
-                    &shared.config.server,
-                    self.required.contains(ProposalFeatures::ENCRYPT),
-                );
+                let offered =
+                    super::auth::offered(&shared.config.server, self.required.contains(ProposalFeatures::ENCRYPT));
                 exchange.choose(choice.method, &offered);
                 if exchange.choices > MOST_CHOICES {
                     return Err(Error::TooManyMethods { limit: MOST_CHOICES });
                 }
             }
             (Frame::AuthBadMethod(bad_method), Exchange::Client(exchange)) => {
-                exchange.refused(bad_method.method, bad_method.allowed_methods.clone())?;
-            }
-            (Frame::AuthRequest(request), Exchange::Server(exchange)) => {
-                self.identity = exchange.request(request, shared)?;
-            }
-            (Frame::AuthReply(reply), Exchange::Client(exchange)) => {
-                let Shared { sessions, random, now, .. } = shared;
-                if let Some(entry) = self.session.and_then(|session| sessions.get_mut(&session)) {
-                    self.identity = exchange.reply(reply, entry, *now, random)?;
+                let method = bad_method.method;
+                if exchange.round_of(method) != Some(0) {
+                    return bad(Tag::AUTH_BAD_METHOD, "method", method.0.into());
                 }
+                exchange.refused(bad_method.allowed_methods.clone());
             }
+            (Frame::AuthRequest(request), _) => self.asked(shared, request)?,
+            (Frame::AuthReply(reply), _) => self.answered(shared, reply)?,
             (Frame::EncryptBegin(begin), _) if begin.cipher != Cipher::AES_128_GCM => {
                 return Err(Error::UnknownCipher { cipher: begin.cipher.0 });
             }
@@ -197,7 +188,7 @@ impl Connection {
                 if ident.entity_type != expected {
                     return Err(wrong_type(ident.entity_type, expected));
                 }
-                let target = self.entry(shared).and_then(|entry| entry.target.as_ref());
+                let target = self.link.entry(shared).and_then(|entry| entry.target.as_ref());
                 match target.and_then(|target| target.peer_gid) {
                     Some(gid) if gid != ident.gid => return mismatch("gid", ident.gid, gid),
                     _ => {}
@@ -223,6 +214,6 @@ impl Connection {
             lossy: ident.flags.contains(ConnectionFlags::LOSSY),
             cookie: ident.cookie,
         });
-        debug_assert!(self.role == Role::Client || self.session.is_none());
+        debug_assert!(self.link.role == Role::Client || self.link.session.is_none());
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Inbound {
 
 /// A frame from its length to its last byte.
 #[derive(Clone, Debug)]
-pub(super) struct Whole {
+pub(in crate::peer) struct Whole {
     pub(super) tag: Tag,
     pub(super) bytes: Bytes,
 }

@@ -1,49 +1,34 @@
-//! A connection of the dialect `proposal`: an engine that runs the spec's tables of states.
+//! A connection of the dialect `proposal`.
 //!
-//! A frame is looked up in the table of the state; the first move whose guard holds is made: its actions are done, its
-//! frames are sent, in this order, and its state is the next. What guards mean is in `guards`, what actions do
-//! in `actions`, what is in the frames in `frames`. What a side may send without being asked it sends at once.
+//! What guards mean is in `guards`, what actions do in `actions`, what is in the frames in `frames` and `auth`. What a
+//! side may send without being asked it sends at once.
 
 mod actions;
-mod client_auth;
+mod auth;
 mod frames;
 mod guards;
 mod inbound;
 mod outbound;
-mod server_auth;
 mod transmit;
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-
-use bytes::Bytes;
-
-use self::client_auth::ClientExchange;
 use self::inbound::{Inbound, Whole};
 use self::outbound::Outbound;
-use self::server_auth::ServerExchange;
+use super::auth::{ClientExchange, Identity, ServerExchange};
 use super::config::Encryption;
+use super::engine::Engine;
+use super::link::Link;
+use super::protocol::Protocol;
 use super::shared::Shared;
-use super::{Awaited, ConnectionId, Dropped, Error, Event, PeerInfo, SessionId, Time, Why};
+use super::{Awaited, ConnectionId, Dropped, Error, PeerInfo, Refusal, SessionId, Time, Why};
 use crate::auth::EntityName;
-use crate::auth::cephx::Keys;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Head, Transcripts, Verifier};
 use crate::proposal::{Banner, CLIENT_STATES, Frame, SERVER_STATES, Tag, client, decode_banner, server};
-use crate::types::{AuthMethod, AuthMode, AuthPurpose, CephFeatures, EntityAddr, Errno, ProposalFeatures};
-use crate::wire::{ErrorKind, Reader, Role, Segments, State, Utime};
+use crate::types::{AuthMethod, AuthMode, CephFeatures, EntityAddr, Errno, ProposalFeatures};
+use crate::wire::{ErrorKind, Reader, Role, Segments, State};
 use crate::{Action, Context, Guard, limits};
 
 /// A client that has chosen more methods than this has run mad.
 const MOST_CHOICES: usize = limits::PROPOSAL_MAX_METHODS as usize;
-
-/// Who was authenticated, and with which keys.
-pub(crate) struct Identity {
-    name: EntityName,
-    gid: u64,
-    method: AuthMethod,
-    purpose: AuthPurpose,
-    keys: Option<Keys>,
-}
 
 /// What the peer's IDENT says.
 struct PeerIdent {
@@ -73,35 +58,7 @@ enum Exchange {
 
 /// One connection.
 pub(crate) struct Connection {
-    pub(crate) id: ConnectionId,
-    pub(crate) role: Role,
-    pub(crate) session: Option<SessionId>,
-    /// The state's place in the table.
-    pub(super) state: u8,
-    /// When it was connected.
-    begun: Time,
-    /// When the last frame came.
-    last_frame: Time,
-    /// When the handshake ended.
-    pub(crate) established: bool,
-    /// Where an accepted connection comes from.
-    pub(crate) remote: Option<SocketAddr>,
-    /// Why it is over.
-    pub(crate) over: Option<Why>,
-    /// The endpoint has taken note of that.
-    pub(crate) settled: bool,
-    /// It is counted among those in the handshake.
-    pub(crate) half_open: bool,
-    /// In the list of those that may have something to transmit.
-    pub(crate) dirty: bool,
-    /// The deadline under which a timer is set.
-    pub(crate) armed: Option<Time>,
-    /// What of the receive buffers' memory it is charged for.
-    pub(crate) charged: usize,
-    /// The same as one in the handshake.
-    pub(crate) charged_early: usize,
-    /// Whether the socket is still to be closed.
-    pub(crate) hangup: bool,
+    link: Link,
     features: ProposalFeatures,
     required: ProposalFeatures,
     their_banner: Option<Banner>,
@@ -125,9 +82,6 @@ pub(crate) struct Connection {
     asked_cookie: u64,
     /// Features that the peer lacks.
     lacks: CephFeatures,
-    keepalives: VecDeque<Utime>,
-    keepalive_due: bool,
-    keepalive_sent: bool,
     ack_since: Option<Time>,
     close_since: Option<Time>,
     /// The peer's CLOSE is to be answered behind what is queued.
@@ -157,30 +111,13 @@ impl Connection {
         let exchange = match session.and_then(|session| shared.sessions.get(&session)) {
             Some(entry) if role == Role::Client => {
                 let encrypted = config.encryption == Encryption::Required;
-                Exchange::Client(Box::new(ClientExchange::new(entry, encrypted)))
+                let may = |method| !(encrypted && method == AuthMethod::NONE);
+                Exchange::Client(Box::new(ClientExchange::new(entry, may)))
             }
             _ => Exchange::Server(Box::default()),
         };
         let mut connection = Connection {
-            id,
-            role,
-            session,
-            state: match role {
-                Role::Client => client::CONNECTING,
-                Role::Server => server::GREETING,
-            },
-            begun: shared.now,
-            last_frame: shared.now,
-            established: false,
-            remote: None,
-            over: None,
-            settled: false,
-            half_open: false,
-            dirty: false,
-            armed: None,
-            charged: 0,
-            charged_early: 0,
-            hangup: true,
+            link: Link::new(id, role, session, shared.now),
             features,
             required,
             their_banner: None,
@@ -199,12 +136,13 @@ impl Connection {
             reconnects: 0,
             asked_cookie: 0,
             lacks: CephFeatures::default(),
-            keepalives: VecDeque::new(),
-            keepalive_due: false,
-            keepalive_sent: false,
             ack_since: None,
             close_since: None,
             farewell: false,
+        };
+        connection.link.state = match role {
+            Role::Client => client::CONNECTING,
+            Role::Server => server::GREETING,
         };
         connection.begin(shared)?;
         Ok(connection)
@@ -213,63 +151,19 @@ impl Connection {
     /// Sends what can be sent without the peer.
     fn begin(&mut self, shared: &mut Shared) -> Result<(), Error> {
         self.send_banner(shared)?;
-        match self.role {
+        match self.link.role {
             Role::Client => {
                 shared.global_seq += 1;
                 self.global_seq = shared.global_seq;
                 match &self.exchange {
-                    Exchange::Client(exchange) if exchange.has_choice() => self.act_with(shared, Tag::AUTH_SET_METHOD),
+                    Exchange::Client(exchange) if exchange.has_choice() => {
+                        self.act_with(shared, Tag::AUTH_SET_METHOD.0)
+                    }
                     _ => Err(Error::MethodsExhausted { tried: Vec::new(), allowed: Vec::new() }),
                 }
             }
-            Role::Server => self.act_with(shared, Tag::AUTH_METHODS),
+            Role::Server => self.act_with(shared, Tag::AUTH_METHODS.0),
         }
-    }
-
-    pub(super) fn table(&self) -> &'static [State<Guard, Action>] {
-        match self.role {
-            Role::Client => CLIENT_STATES,
-            Role::Server => SERVER_STATES,
-        }
-    }
-
-    /// The row of the table for the state.
-    pub(super) fn row(&self) -> &'static State<Guard, Action> {
-        &self.table()[usize::from(self.state)]
-    }
-
-    /// The name of the state, for tests and messages.
-    pub(crate) fn state_name(&self) -> &'static str {
-        self.row().name
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state
-            == match self.role {
-                Role::Client => client::CLOSED,
-                Role::Server => server::CLOSED,
-            }
-    }
-
-    /// Bytes came. An error ends the connection.
-    pub(crate) fn receive(&mut self, shared: &mut Shared, bytes: &[u8]) -> Result<(), Error> {
-        self.inbound.extend(bytes);
-        if self.their_banner.is_none() && !self.read_banner(shared)? {
-            return Ok(());
-        }
-        while self.over.is_none() && !self.is_closed() {
-            let limit = self.limit_in(shared);
-            let Some(frame) = self.next_frame(limit)? else { break };
-            self.last_frame = shared.now;
-            self.keepalive_sent = false;
-            self.take(shared, frame)?;
-        }
-        Ok(())
-    }
-
-    /// How many bytes are kept until more come.
-    pub(crate) fn buffered(&self) -> usize {
-        self.inbound.len() + self.held.as_ref().map_or(0, |held| held.bytes.len())
     }
 
     /// The largest frame_len that the peer may send.
@@ -291,10 +185,10 @@ impl Connection {
             Err(error) => return Err(Error::Banner(error)),
         };
         let length = reader.offset();
-        self.transcripts.add(self.role.other(), &bytes[..length]);
+        self.transcripts.add(self.link.role.other(), &bytes[..length]);
         self.inbound.skip(length);
         if shared.config.report_handshake {
-            self.report(shared, false, "BANNER", banner.to_string());
+            self.link.report(shared, false, "BANNER", banner.to_string());
         }
         let unsupported = banner.required & !self.features;
         if unsupported != ProposalFeatures::default() {
@@ -305,7 +199,7 @@ impl Connection {
             return Err(Error::FeaturesRequired { features: missing });
         }
         self.their_banner = Some(banner);
-        self.last_frame = shared.now;
+        self.link.last_frame = shared.now;
         Ok(true)
     }
 
@@ -316,14 +210,14 @@ impl Connection {
         self.inbound.next(limit, |head: &Head| match head.tag {
             Tag::ENCRYPT_BEGIN if signed && !may_encrypt => Err(Error::EncryptOutOfPlace),
             Tag::ENCRYPT_BEGIN => Ok(()),
-            tag if must_encrypt => Err(Error::NotEncrypted { tag }),
+            tag if must_encrypt => Err(Error::NotEncrypted { tag: tag.into() }),
             _ => Ok(()),
         })
     }
 
     fn awaits_encryption(&self) -> bool {
-        self.state
-            == match self.role {
+        self.link.state
+            == match self.link.role {
                 Role::Client => client::AWAITING_ENCRYPTION,
                 Role::Server => server::AWAITING_ENCRYPTION,
             }
@@ -338,7 +232,7 @@ impl Connection {
     fn take(&mut self, shared: &mut Shared, frame: Whole) -> Result<(), Error> {
         let Some(verifier) = &mut self.verifier else {
             if self.identity.is_none() {
-                self.transcripts.add(self.role.other(), &frame.bytes);
+                self.transcripts.add(self.link.role.other(), &frame.bytes);
             }
             return self.step(shared, &frame);
         };
@@ -347,7 +241,7 @@ impl Connection {
             Tag::ENCRYPT_BEGIN => self.step(shared, &frame),
             Tag::SIGNATURE => {
                 let Some(held) = self.held.take() else {
-                    shared.drop_frame(self.id, Dropped::Signature);
+                    shared.drop_frame(self.link.id, Dropped::Signature);
                     return Ok(());
                 };
                 let number = verifier.count();
@@ -365,142 +259,10 @@ impl Connection {
         }
     }
 
-    /// A frame that waits for its signature won't get it.
-    pub(crate) fn drop_held(&mut self, shared: &mut Shared) {
-        if let Some(held) = self.held.take() {
-            shared.drop_frame(self.id, Dropped::Unsigned { tag: held.tag.0 });
-        }
-    }
-
-    /// A frame takes effect.
-    fn step(&mut self, shared: &mut Shared, whole: &Whole) -> Result<(), Error> {
-        let tag = whole.tag;
-        let row = self.row();
-        let moves = row.moves(tag.0);
-        let not_allowed = Error::NotAllowed { state: row.name, tag };
-        if moves.is_empty() {
-            return Err(if tag.name().is_none() { Error::UnknownTag { tag: tag.0 } } else { not_allowed });
-        }
-        if let [only] = moves
-            && only.actions == [Action::Drop]
-        {
-            shared.drop_frame(self.id, Dropped::Request);
-            self.state = only.to;
-            return Ok(());
-        }
-        let Some(frame) = self.decode(whole)? else { return self.make(shared, whole, None, not_allowed) };
-        if shared.config.report_handshake && !is_chatter(tag) {
-            let text = frame.info().map(|info| info.to_string()).unwrap_or_default();
-            self.report(shared, false, frame_name(tag), text);
-        }
-        self.check(shared, &frame)?;
-        self.make(shared, whole, Some(&frame), not_allowed)
-    }
-
-    /// Makes the first move whose guard holds.
-    fn make(
-        &mut self,
-        shared: &mut Shared,
-        whole: &Whole,
-        frame: Option<&Frame<'_>>,
-        not_allowed: Error,
-    ) -> Result<(), Error> {
-        let moves = self.row().moves(whole.tag.0);
-        let held = |guard: Option<Guard>| guard.is_none_or(|guard| self.holds(shared, guard, frame));
-        let chosen = moves.iter().find(|chosen| held(chosen.guard)).ok_or(not_allowed)?;
-        for &action in chosen.actions {
-            self.act(shared, action, whole, frame)?;
-        }
-        for &tag in chosen.sends {
-            self.send(shared, Tag(tag))?;
-        }
-        self.state = chosen.to;
-        if self.is_closed() && !self.farewell && self.over.is_none() {
-            self.over = Some(self.why_closed(frame));
-        }
-        Ok(())
-    }
-
-    /// Sends a frame on this side's own initiative.
-    fn act_with(&mut self, shared: &mut Shared, tag: Tag) -> Result<(), Error> {
-        let row = self.row();
-        let held = |guard: Option<Guard>| guard.is_none_or(|guard| self.holds(shared, guard, None));
-        let chosen = row.acting(tag.0).iter().find(|chosen| held(chosen.guard));
-        let chosen = chosen.ok_or(Error::NotAllowed { state: row.name, tag })?;
-        self.send(shared, tag)?;
-        for &tag in chosen.sends {
-            self.send(shared, Tag(tag))?;
-        }
-        self.state = chosen.to;
-        Ok(())
-    }
-
-    /// Reads a frame. `None` is a request whose blob can't be read, which the server answers.
-    fn decode<'a>(&mut self, whole: &'a Whole) -> Result<Option<Frame<'a>>, Error> {
-        let bytes: &'a [u8] = &whole.bytes;
-        let payload = bytes.get(HEADER_LEN..).unwrap_or_default();
-        let end = bytes.len();
-        let segments = Segments::new([(HEADER_LEN, payload), (end, &[]), (end, &[]), (end, &[])]);
-        let (auth_method, auth_mode) = match &self.exchange {
-            Exchange::Client(exchange) => (exchange.tried.last().copied(), Some(exchange.mode())),
-            Exchange::Server(exchange) => (exchange.method, None::<AuthMode>),
-        };
-        let context = Context { auth_method, auth_mode, ..Context::default() };
-        match Frame::decode(whole.tag, &segments, &context, &mut ()) {
-            Ok(frame) => Ok(Some(frame)),
-            Err(error) => {
-                let path = error.path();
-                let inside = path.split_once('.').map_or("", |(_, inside)| inside);
-                let in_blob = path.starts_with("payload.") || inside.starts_with("payload.");
-                let left_over = path.ends_with("payload") && matches!(error.kind, ErrorKind::Trailing { .. });
-                if let Exchange::Server(exchange) = &mut self.exchange
-                    && whole.tag == Tag::AUTH_REQUEST
-                    && (in_blob || left_over)
-                {
-                    exchange.unreadable(error);
-                    return Ok(None);
-                }
-                Err(Error::Malformed { tag: whole.tag, error })
-            }
-        }
-    }
-
-    /// What ended the connection, when a frame has led to the state `closed`.
-    fn why_closed(&self, frame: Option<&Frame<'_>>) -> Why {
-        let refusal = match &self.exchange {
-            Exchange::Server(exchange) => exchange.refusal(),
-            Exchange::Client(_) => None,
-        };
-        match (frame, &self.exchange) {
-            (Some(Frame::AuthBadMethod(_)), Exchange::Client(exchange)) => {
-                let (tried, allowed) = (exchange.tried.clone(), exchange.allowed.clone());
-                Why::Failed(Error::MethodsExhausted { tried, allowed })
-            }
-            (Some(Frame::AuthReply(reply)), _) => {
-                let (result, message): (Errno, _) = (reply.result, reply.message.to_string());
-                Why::Failed(Error::Denied { result, message })
-            }
-            (Some(Frame::Ident(_)), _) => Why::Failed(Error::FeaturesMissing { features: self.lacks }),
-            (Some(Frame::IdentMissingFeatures(missing)), _) => {
-                Why::Failed(Error::FeaturesLacking { features: missing.features })
-            }
-            (Some(Frame::ReconnectWait(_)), _) => Why::Wait,
-            (Some(Frame::Close(_)), _) => Why::Closed,
-            _ => match refusal {
-                Some(refusal) => Why::Failed(Error::Refused(refusal)),
-                None => Why::Ended,
-            },
-        }
-    }
-
-    fn report(&self, shared: &mut Shared, sent: bool, frame: &'static str, text: String) {
-        shared.events.push_back(Event::Handshake { connection: self.id, sent, frame, text });
-    }
-
     /// Who is at the other end.
     fn peer_info(&self) -> Option<PeerInfo> {
         let (peer, identity) = (self.peer.as_ref()?, self.identity.as_ref()?);
-        let entity = match self.role {
+        let entity = match self.link.role {
             Role::Server => identity.name.clone(),
             Role::Client => EntityName::new(peer.entity_type, ""),
         };
@@ -527,67 +289,212 @@ impl Connection {
         let theirs = self.their_banner.as_ref().map(|banner| banner.supported).unwrap_or_default();
         (self.features & theirs).contains(feature)
     }
+}
 
-    /// When something is due, at the latest.
-    pub(crate) fn deadline(&self, shared: &Shared) -> Option<Time> {
-        if self.over.is_some() {
-            return None;
-        }
-        let times = &shared.config.times;
-        if !self.established {
-            return Some(self.begun.saturating_add(times.handshake));
-        }
-        let keepalive = (!self.keepalive_sent).then(|| self.last_frame.saturating_add(times.keepalive));
-        let ack = self.ack_since.map(|since| since.saturating_add(times.ack));
-        let close = self.close_since.map(|since| since.saturating_add(times.close));
-        [keepalive, ack, close].into_iter().flatten().chain([self.last_frame.saturating_add(times.idle)]).min()
+impl Engine for Connection {
+    type Received = Whole;
+    type Frame<'f> = Frame<'f>;
+
+    fn link(&self) -> &Link {
+        &self.link
     }
 
-    /// Does what is due.
-    pub(crate) fn tick(&mut self, shared: &mut Shared) -> Result<(), Error> {
-        let times = &shared.config.times;
-        let now = shared.now;
-        let past = |since: Time, wait: Time| now >= since.saturating_add(wait);
-        let timed_out = |what| Err(Error::TimedOut { what });
-        if self.over.is_some() {
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    fn table(&self) -> &'static [State<Guard, Action>] {
+        match self.link.role {
+            Role::Client => CLIENT_STATES,
+            Role::Server => SERVER_STATES,
+        }
+    }
+
+    fn tag(number: u8) -> super::Tag {
+        Tag(number).into()
+    }
+
+    fn number(received: &Whole) -> u8 {
+        received.tag.0
+    }
+
+    /// `None` is a request whose blob can't be read, which the server answers.
+    fn decode<'f>(&mut self, _: &Shared, whole: &'f Whole) -> Result<Option<Frame<'f>>, Error> {
+        let bytes: &'f [u8] = &whole.bytes;
+        let payload = bytes.get(HEADER_LEN..).unwrap_or_default();
+        let end = bytes.len();
+        let segments = Segments::new([(HEADER_LEN, payload), (end, &[]), (end, &[]), (end, &[])]);
+        let (auth_method, auth_mode) = match &self.exchange {
+            Exchange::Client(exchange) => (exchange.tried.last().copied(), Some(exchange.mode())),
+            Exchange::Server(exchange) => (exchange.method, None::<AuthMode>),
+        };
+        let context = Context { auth_method, auth_mode, ..Context::default() };
+        match Frame::decode(whole.tag, &segments, &context, &mut ()) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(error) => {
+                let path = error.path();
+                let inside = path.split_once('.').map_or("", |(_, inside)| inside);
+                let in_blob = path.starts_with("payload.") || inside.starts_with("payload.");
+                let left_over = path.ends_with("payload") && matches!(error.kind, ErrorKind::Trailing { .. });
+                if let Exchange::Server(exchange) = &mut self.exchange
+                    && whole.tag == Tag::AUTH_REQUEST
+                    && (in_blob || left_over)
+                {
+                    exchange.refuse(Refusal::Unreadable(error));
+                    return Ok(None);
+                }
+                Err(Error::Malformed { tag: whole.tag.into(), error })
+            }
+        }
+    }
+
+    fn describe(frame: &Frame<'_>) -> Option<String> {
+        (!is_chatter(frame.tag())).then(|| frame.info().map(|info| info.to_string()).unwrap_or_default())
+    }
+
+    fn check(&mut self, shared: &mut Shared, frame: &Frame<'_>) -> Result<(), Error> {
+        self.check_frame(shared, frame)
+    }
+
+    fn holds(&self, shared: &Shared, guard: Guard, frame: Option<&Frame<'_>>) -> bool {
+        self.guard_holds(shared, guard, frame)
+    }
+
+    fn act(
+        &mut self,
+        shared: &mut Shared,
+        action: Action,
+        received: Option<&Whole>,
+        frame: Option<&Frame<'_>>,
+    ) -> Result<(), Error> {
+        self.act_on(shared, action, received, frame)
+    }
+
+    fn send(&mut self, shared: &mut Shared, tag: u8) -> Result<(), Error> {
+        self.send_frame(shared, Tag(tag))
+    }
+
+    fn why_closed(&self, frame: Option<&Frame<'_>>) -> Option<Why> {
+        if self.farewell {
+            return None;
+        }
+        let refusal = match &self.exchange {
+            Exchange::Server(exchange) => exchange.refusal(),
+            Exchange::Client(_) => None,
+        };
+        Some(match (frame, &self.exchange) {
+            (Some(Frame::AuthBadMethod(_)), Exchange::Client(exchange)) => {
+                let (tried, allowed) = (exchange.tried.clone(), exchange.allowed.clone());
+                Why::Failed(Error::MethodsExhausted { tried, allowed })
+            }
+            (Some(Frame::AuthReply(reply)), _) => {
+                let (result, message): (Errno, _) = (reply.result, reply.message.to_string());
+                Why::Failed(Error::Denied { result, message })
+            }
+            (Some(Frame::Ident(_)), _) => Why::Failed(Error::FeaturesMissing { features: self.lacks }),
+            (Some(Frame::IdentMissingFeatures(missing)), _) => {
+                Why::Failed(Error::FeaturesLacking { features: missing.features })
+            }
+            (Some(Frame::ReconnectWait(_)), _) => Why::Wait,
+            (Some(Frame::Close(_)), _) => Why::Closed,
+            _ => match refusal {
+                Some(refusal) => Why::Failed(Error::Refused(refusal)),
+                None => Why::Ended,
+            },
+        })
+    }
+}
+
+impl Protocol for Connection {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    fn state_name(&self) -> &'static str {
+        self.row().name
+    }
+
+    fn is_closed(&self) -> bool {
+        self.at_end()
+    }
+
+    fn receive(&mut self, shared: &mut Shared, bytes: &[u8]) -> Result<(), Error> {
+        self.inbound.extend(bytes);
+        if self.their_banner.is_none() && !self.read_banner(shared)? {
             return Ok(());
         }
-        if !self.established {
-            return if past(self.begun, times.handshake) { timed_out(Awaited::Handshake) } else { Ok(()) };
-        }
-        if past(self.last_frame, times.idle) {
-            return timed_out(Awaited::Frame);
-        }
-        if self.close_since.is_some_and(|since| past(since, times.close)) {
-            return timed_out(Awaited::Close);
-        }
-        if self.ack_since.is_some_and(|since| past(since, times.ack)) {
-            return timed_out(Awaited::Ack);
-        }
-        if !self.keepalive_sent && past(self.last_frame, times.keepalive) {
-            (self.keepalive_sent, self.keepalive_due) = (true, true);
+        while self.link.over.is_none() && !self.at_end() {
+            let limit = self.limit_in(shared);
+            let Some(frame) = self.next_frame(limit)? else { break };
+            self.link.heard(shared.now);
+            self.take(shared, frame)?;
         }
         Ok(())
     }
 
-    /// It ends at once: nothing of what waits is sent.
-    pub(crate) fn fail(&mut self, why: Why) {
+    fn buffered(&self) -> usize {
+        self.inbound.len() + self.held.as_ref().map_or(0, |held| held.bytes.len())
+    }
+
+    fn wants_transmit(&self, shared: &Shared) -> bool {
+        !self.outbound.is_empty() || self.next_tag(shared).is_some()
+    }
+
+    fn transmit(&mut self, shared: &mut Shared, out: &mut Vec<u8>, room: usize) -> Result<(), Error> {
+        self.write(shared, out, room)
+    }
+
+    fn deadline(&self, shared: &Shared) -> Option<Time> {
+        if self.link.over.is_some() {
+            return None;
+        }
+        let times = &shared.config.times;
+        let ack = self.ack_since.map(|since| since.saturating_add(times.ack));
+        let close = self.close_since.map(|since| since.saturating_add(times.close));
+        let own = if self.link.established { [ack, close] } else { [None, None] };
+        own.into_iter().flatten().chain([self.link.deadline(shared)]).min()
+    }
+
+    fn tick(&mut self, shared: &mut Shared) -> Result<(), Error> {
+        if self.link.over.is_some() {
+            return Ok(());
+        }
+        self.link.tick(shared)?;
+        if !self.link.established {
+            return Ok(());
+        }
+        let (times, now) = (&shared.config.times, shared.now);
+        let past = |since: Option<Time>, wait: Time| since.is_some_and(|since| now >= since.saturating_add(wait));
+        if past(self.close_since, times.close) {
+            return Err(Error::TimedOut { what: Awaited::Close });
+        }
+        if past(self.ack_since, times.ack) {
+            return Err(Error::TimedOut { what: Awaited::Ack });
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, why: Why) {
         self.outbound.clear();
         self.farewell = false;
         self.inbound = Inbound::default();
-        self.over = Some(why);
+        self.link.over = Some(why);
     }
 
-    /// The bytes of a message's part, without keeping a large buffer for a small part.
-    fn part(frame: &Bytes, part: &[u8]) -> Bytes {
-        const SMALL: usize = 4096;
-        if part.len() <= SMALL { Bytes::copy_from_slice(part) } else { frame.slice_ref(part) }
+    fn drop_held(&mut self, shared: &mut Shared) {
+        if let Some(held) = self.held.take() {
+            shared.drop_frame(self.link.id, Dropped::Unsigned { tag: held.tag.0 });
+        }
     }
-}
 
-/// The name of a tag.
-fn frame_name(tag: Tag) -> &'static str {
-    tag.name().unwrap_or("?")
+    #[cfg(test)]
+    fn forget_signature(&mut self) {
+        self.outbound.forget = true;
+    }
 }
 
 /// Frames that come and go once messages flow.

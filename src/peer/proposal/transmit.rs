@@ -4,6 +4,7 @@ use super::{Connection, Error, HEADER_LEN};
 use crate::auth::utime;
 use crate::frame::proposal::assemble;
 use crate::peer::Why;
+use crate::peer::engine::Engine as _;
 use crate::peer::shared::Shared;
 use crate::proposal::{Ack, Keepalive2, Keepalive2Ack, Msg, Tag};
 use crate::session::Message;
@@ -11,19 +12,8 @@ use crate::types::{MessageFlags, MessageHeader};
 use crate::wire::{Encode, Writer};
 
 impl Connection {
-    /// Whether there is something to send.
-    pub(crate) fn wants_transmit(&self, shared: &Shared) -> bool {
-        !self.outbound.is_empty() || self.next_tag(shared).is_some()
-    }
-
-    /// The next frame goes out without its signature, as from a faulty peer.
-    #[cfg(test)]
-    pub(crate) fn forget_signature(&mut self) {
-        self.outbound.forget = true;
-    }
-
     /// Appends what is to be sent, until `room` bytes are reached.
-    pub(crate) fn transmit(&mut self, shared: &mut Shared, out: &mut Vec<u8>, room: usize) -> Result<(), Error> {
+    pub(super) fn write(&mut self, shared: &mut Shared, out: &mut Vec<u8>, room: usize) -> Result<(), Error> {
         let start = out.len();
         self.outbound.flush(out);
         while out.len() - start + self.outbound.pending() < room
@@ -39,22 +29,22 @@ impl Connection {
     }
 
     /// The tag of the next frame that isn't ready yet.
-    fn next_tag(&self, shared: &Shared) -> Option<Tag> {
-        if self.over.is_some() {
+    pub(super) fn next_tag(&self, shared: &Shared) -> Option<Tag> {
+        if self.link.over.is_some() {
             return None;
         }
-        let entry = self.entry(shared);
+        let entry = self.link.entry(shared);
         if self.farewell {
             let waiting = entry.is_some_and(|entry| entry.session.outgoing.next_size().is_some());
-            return Some(if waiting && self.established { Tag::MSG } else { Tag::CLOSE });
+            return Some(if waiting && self.link.established { Tag::MSG } else { Tag::CLOSE });
         }
         let entry = entry?;
         let row = self.row();
         let may = |tag: Tag| row.sends.contains(&tag.0);
-        if !self.keepalives.is_empty() && may(Tag::KEEPALIVE2_ACK) {
+        if !self.link.keepalives.is_empty() && may(Tag::KEEPALIVE2_ACK) {
             return Some(Tag::KEEPALIVE2_ACK);
         }
-        if self.keepalive_due && may(Tag::KEEPALIVE2) {
+        if self.link.keepalive_due && may(Tag::KEEPALIVE2) {
             return Some(Tag::KEEPALIVE2);
         }
         let waiting = entry.session.outgoing.next_size().is_some();
@@ -73,9 +63,11 @@ impl Connection {
             return Ok(Some(assemble(tag, &[])));
         }
         let now = shared.now;
-        let Some(entry) = self.session.and_then(|session| shared.sessions.get_mut(&session)) else { return Ok(None) };
+        let Some(entry) = self.link.session.and_then(|session| shared.sessions.get_mut(&session)) else {
+            return Ok(None);
+        };
         let session = &mut entry.session;
-        let unwritable = |error| Error::Unwritable { tag, error };
+        let unwritable = |error| Error::Unwritable { tag: tag.into(), error };
         let payload = match tag {
             Tag::MSG => {
                 let Some(message) = session.outgoing.next(session.stateful) else { return Ok(None) };
@@ -84,18 +76,18 @@ impl Connection {
                     self.ack_since = Some(now);
                 }
                 let frame = message_frame(&message, ack_seq).map_err(unwritable)?;
-                if let Some(id) = self.session {
+                if let Some(id) = self.link.session {
                     shared.writable(id);
                 }
                 return Ok(Some(frame));
             }
             Tag::ACK => Ack { seq: session.incoming.ack() }.to_bytes(),
             Tag::KEEPALIVE2 => {
-                self.keepalive_due = false;
+                self.link.keepalive_due = false;
                 Keepalive2 { timestamp: utime(now) }.to_bytes()
             }
             Tag::KEEPALIVE2_ACK => {
-                let Some(timestamp) = self.keepalives.pop_front() else { return Ok(None) };
+                let Some(timestamp) = self.link.keepalives.pop_front() else { return Ok(None) };
                 Keepalive2Ack { timestamp }.to_bytes()
             }
             _ => Ok(Vec::new()),
@@ -107,19 +99,19 @@ impl Connection {
     fn close_sent(&mut self, shared: &mut Shared) {
         if self.farewell {
             self.farewell = false;
-            let entry = self.session.and_then(|session| shared.sessions.get_mut(&session));
-            if let Some(entry) = entry.filter(|_| self.established) {
+            let entry = self.link.session.and_then(|session| shared.sessions.get_mut(&session));
+            if let Some(entry) = entry.filter(|_| self.link.established) {
                 // whoever closes takes what comes before the answer
                 entry.session.outgoing.reset(true);
             }
-            self.over = Some(Why::Closed);
+            self.link.over = Some(Why::Closed);
             return;
         }
         if let [chosen, ..] = self.row().acting(Tag::CLOSE.0) {
-            self.state = chosen.to;
+            self.link.state = chosen.to;
         }
         self.close_since = Some(shared.now);
-        self.established = true;
+        self.link.established = true;
     }
 }
 

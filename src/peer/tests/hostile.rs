@@ -202,7 +202,7 @@ fn acks_in_lossy_sessions() {
     raw.frame(&Frame::Ident(Ident { flags: ConnectionFlags::LOSSY, cookie: 0, ..ident() }));
     raw.frame(&Frame::Start(Start { flags: 0 }));
     raw.frame(&Frame::Ack(Ack { seq: 0 }));
-    assert_eq!(raw.error(), Some(Error::NotAllowed { state: "ready", tag: Tag::ACK }));
+    assert_eq!(raw.error(), Some(Error::NotAllowed { state: "ready", tag: Tag::ACK.into() }));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::peer::proposal::Connection;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -43,7 +42,7 @@ fn a_reconnect_fetches_what_a_missing_signature_has_cost() {
         });
         network.send(0, session, "one");
         network.run_for(SECOND);
-        network.nodes[0].endpoint.connections.values_mut().for_each(Connection::forget_signature);
+        network.nodes[0].endpoint.connections.values_mut().for_each(|connection| connection.forget_signature());
         network.send(0, session, "two");
         network.send(0, session, "three");
         network.run_for(SECOND);

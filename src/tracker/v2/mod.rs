@@ -65,10 +65,7 @@ pub(super) struct Connection {
 
 /// What two banners say of the guards.
 pub(super) fn compression(both: bool) -> Facts {
-    let without = [Guard::NoCompression, Guard::NoCompressionAndNew, Guard::NoCompressionAndOld];
-    let facts = Facts::default().with(Guard::Compression, both);
-    // without compression the other half of the condition is still open
-    if both { without.into_iter().fold(facts, |facts, guard| facts.with(guard, false)) } else { facts }
+    Facts::default().with(Guard::Compression, both)
 }
 
 impl Connection {
