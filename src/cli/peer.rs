@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use msgr2::auth::{EntityName, Keyring};
 use msgr2::net::{Config, Fault, Recorder};
-use msgr2::peer::{Encryption, Event, PeerInfo};
+use msgr2::peer::{Encryption, Event, Family, PeerInfo};
 use msgr2::tracker::SECRETS_TYPE;
 use msgr2::types::{AuthMethod, EntityType, MessageType};
 use serde_json::Value;
@@ -110,6 +110,7 @@ impl PeerArgs {
         // proposal is the only one so far
         debug_assert_eq!(self.dialect, "proposal");
         let mut config = Config::new(name);
+        config.peer.family = Family::Proposal;
         config.peer.lossy = self.lossy;
         config.peer.encryption = match self.encrypt {
             None => Encryption::Possible,

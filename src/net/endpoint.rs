@@ -20,7 +20,7 @@ use super::random::OsRandom;
 use super::session::{Session, SessionState};
 use super::shared::{Shared, Stage};
 use crate::crypto::Random as _;
-use crate::peer::{self, Error, Event, Target, Why, entity_addr};
+use crate::peer::{self, Error, Event, Family, Target, Why, entity_addr};
 use crate::types::AddrType;
 
 /// How long sessions have to be closed when the last handle has gone.
@@ -115,7 +115,11 @@ impl Endpoint {
     pub async fn bind(mut config: Config, addr: impl ToSocketAddrs) -> io::Result<(Self, Listener)> {
         let socket = TcpListener::bind(addr).await?;
         if config.peer.addrs.is_empty() {
-            config.peer.addrs.push(entity_addr(AddrType::MSGR2, socket.local_addr()?, nonce()));
+            config.peer.addrs.push(entity_addr(
+                AddrType::MSGR2,
+                socket.local_addr()?,
+                server_nonce(config.peer.family),
+            ));
         }
         let endpoint = Endpoint::new(config);
         let listener = endpoint.serve(socket)?;
@@ -222,6 +226,15 @@ fn may_pass(why: &Why) -> bool {
     match why {
         Why::Failed(error) => matches!(error, Error::TimedOut { .. }),
         _ => true,
+    }
+}
+
+/// The nonce that a server announces: who knows no more than its IP address and port takes it for 0, and in v2 it must
+/// be what the client dials.
+fn server_nonce(family: Family) -> u32 {
+    match family {
+        Family::Msgr2 => 0,
+        Family::Proposal => nonce(),
     }
 }
 

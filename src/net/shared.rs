@@ -258,7 +258,7 @@ impl Shared {
                 }
                 None
             }
-            Event::Reset { session, .. } => state.sessions.get(&session).cloned(),
+            Event::Reset { session, .. } | Event::Keepalive { session, .. } => state.sessions.get(&session).cloned(),
             Event::Handshake { connection, .. }
             | Event::Failed { connection, .. }
             | Event::Dropped { connection, .. } => {

@@ -10,8 +10,8 @@ use crate::auth::cephx::client::{Credentials, Ticket};
 use crate::auth::cephx::server::Authority;
 use crate::session::QueueLimits;
 use crate::types::{
-    AddrType, AddressFamily, AuthMethod, CephFeatures, CephxServices, EntityAddr, EntityType, Sockaddr,
-    SockaddrAddress, SockaddrInet, SockaddrInet6,
+    AddrType, AddressFamily, AuthMethod, CephFeatures, CephxServices, CompressionAlgorithm, ConnectionMode, EntityAddr,
+    EntityType, Msgr2Features, Sockaddr, SockaddrAddress, SockaddrInet, SockaddrInet6,
 };
 use crate::{limits, wire};
 
@@ -38,6 +38,8 @@ pub struct Config {
     pub encryption: Encryption,
     /// What an accepting side allows.
     pub server: ServerAuth,
+    /// What the family [`Msgr2`](Family::Msgr2) alone has.
+    pub v2: V2,
     /// [`Event::Handshake`](super::Event::Handshake) tells of every frame of the handshake.
     pub report_handshake: bool,
     /// Limits.
@@ -51,7 +53,7 @@ impl Config {
     pub fn new(entity: EntityName) -> Self {
         Config {
             entity,
-            family: Family::Proposal,
+            family: Family::default(),
             gid: 0,
             addrs: vec![entity_addr(AddrType::ANY, SocketAddr::from(([0, 0, 0, 0], 0)), 0)],
             features_supported: CephFeatures(SUPPORTED),
@@ -60,6 +62,7 @@ impl Config {
             reconnect: true,
             encryption: Encryption::default(),
             server: ServerAuth::default(),
+            v2: V2::default(),
             report_handshake: false,
             limits: Limits::default(),
             times: Times::default(),
@@ -92,6 +95,79 @@ pub enum Encryption {
     Wanted,
     /// Always, in both directions; a peer that can't is refused.
     Required,
+}
+
+/// What v2.0 and v2.1 alone have.
+#[derive(Clone, Debug)]
+pub struct V2 {
+    /// The type in HELLO; that of the entity unless told otherwise.
+    pub entity_type: Option<EntityType>,
+    /// The number in CLIENT_IDENT and SERVER_IDENT. Unless told otherwise it is [`Config::gid`] or, for a client, what
+    /// is known when it connects: the number in its ticket, or the one of its connection before, or else -1.
+    pub gid: Option<i64>,
+    /// What the banner says to be supported. Without REVISION_1 this side is one of v2.0.
+    pub features: Msgr2Features,
+    /// What a peer's banner must support.
+    pub required: Msgr2Features,
+    /// The modes that a client asks for, best first. Without keys (method none) it can only be crc.
+    pub dial_modes: Vec<ConnectionMode>,
+    /// The modes that a server allows; the client's preference decides.
+    pub accept_modes: Vec<ConnectionMode>,
+    /// Compression.
+    pub compression: Compression,
+}
+
+impl Default for V2 {
+    fn default() -> Self {
+        V2 {
+            entity_type: None,
+            gid: None,
+            features: Msgr2Features::REVISION_1 | Msgr2Features::COMPRESSION,
+            required: Msgr2Features::default(),
+            dial_modes: vec![ConnectionMode::SECURE, ConnectionMode::CRC],
+            accept_modes: vec![ConnectionMode::SECURE, ConnectionMode::CRC],
+            compression: Compression::default(),
+        }
+    }
+}
+
+/// Whether and how frames are compressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// It is wanted. Both sides must want it.
+    pub force: bool,
+    /// Towards which peers; OSDs unless told otherwise.
+    pub peers: Vec<EntityType>,
+    /// Algorithms, best first; the client's preference decides.
+    pub algorithms: Vec<CompressionAlgorithm>,
+    /// Frames with fewer bytes in their segments aren't compressed.
+    pub min_size: usize,
+    /// In secure mode too, which lets lengths tell of contents.
+    pub with_secure: bool,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Compression {
+            force: false,
+            peers: vec![EntityType::OSD],
+            algorithms: vec![CompressionAlgorithm::SNAPPY],
+            min_size: 1024,
+            with_secure: false,
+        }
+    }
+}
+
+impl Compression {
+    /// The same towards a peer of this type, in this mode.
+    pub(crate) fn towards(&self, peer: EntityType, mode: ConnectionMode) -> Compression {
+        let mut wish = self.clone();
+        if !self.peers.contains(&peer) {
+            (wish.force, wish.algorithms) = (false, Vec::new());
+        }
+        wish.force &= mode != ConnectionMode::SECURE || self.with_secure;
+        wish
+    }
 }
 
 /// What a server allows.
@@ -137,6 +213,15 @@ impl ClientAuth {
             ClientAuth::Authenticate { .. } | ClientAuth::Authorize { .. } => AuthMethod::CEPHX,
         }
     }
+
+    /// What the server is to be.
+    pub fn service(&self) -> EntityType {
+        match self {
+            ClientAuth::None { service } => *service,
+            ClientAuth::Authenticate { .. } => EntityType::MON,
+            ClientAuth::Authorize { ticket } => ticket.service,
+        }
+    }
 }
 
 /// Whom a client connects to.
@@ -148,12 +233,27 @@ pub struct Target {
     pub auth: Vec<ClientAuth>,
     /// The number that the server must have.
     pub peer_gid: Option<u64>,
+    /// The server's addresses as maps have them, with nonces. If there are none it is one of v2, with a nonce of 0, as
+    /// monitors have. The proposal doesn't know of them.
+    pub entity_addrs: Vec<EntityAddr<'static>>,
+    /// The type that the server must have; unless told otherwise that of the service that `auth` begins with. The
+    /// proposal doesn't know of it.
+    pub peer_type: Option<EntityType>,
 }
 
 impl Target {
     /// A server of any number.
     pub fn new(addr: SocketAddr, auth: Vec<ClientAuth>) -> Self {
-        Target { addr, auth, peer_gid: None }
+        Target { addr, auth, peer_gid: None, entity_addrs: Vec::new(), peer_type: None }
+    }
+}
+
+impl Target {
+    /// The address that is dialled, as the server must know it.
+    pub(crate) fn dialled(&self) -> EntityAddr<'static> {
+        let known = self.entity_addrs.iter().find(|addr| socket_addr(addr) == Some(self.addr));
+        let of_v2 = || self.entity_addrs.iter().find(|addr| addr.r#type == AddrType::MSGR2);
+        known.or_else(of_v2).cloned().unwrap_or_else(|| entity_addr(AddrType::MSGR2, self.addr, 0))
     }
 }
 
@@ -258,4 +358,9 @@ pub(crate) fn socket_addr(addr: &EntityAddr<'_>) -> Option<SocketAddr> {
         SockaddrAddress::Inet6(inet) => Some(SocketAddr::from((inet.ip, inet.port.0))),
         SockaddrAddress::Other(_) => None,
     }
+}
+
+/// Whether two addresses are the same: type, nonce, IP address and port.
+pub(crate) fn same_addr(one: &EntityAddr<'_>, other: &EntityAddr<'_>) -> bool {
+    (one.r#type, one.nonce, socket_addr(one)) == (other.r#type, other.nonce, socket_addr(other))
 }

@@ -7,17 +7,19 @@ use std::net::SocketAddr;
 use super::protocol::{Protocol, begin};
 use super::shared::{Entry, Shared};
 use super::{
-    ClientAuth, Config, ConnectionId, Error, Event, Message, Refused, SendError, SessionId, Stats, Target, Time, Why,
+    ClientAuth, Config, ConnectionId, Error, Event, Family, Message, Refused, SendError, SessionId, Stats, Target,
+    Time, Why,
 };
 use crate::auth::cephx::client::Credentials;
 use crate::crypto::Random;
 use crate::proposal::Msg;
 use crate::session::Session;
+use crate::types::MessageHeader;
 use crate::wire::{Composite, Role};
 use crate::{Context, limits};
 
-/// What a message's frame has besides its parts, as frame_len counts: tag, header, three lengths.
-const MESSAGE_OVERHEAD: usize = 1 + <Msg<'_> as Composite<'_, Context>>::MIN_SIZE;
+/// What a message's frame has besides its parts in the proposal, as frame_len counts: tag, header, three lengths.
+const PROPOSAL_OVERHEAD: usize = 1 + <Msg<'_> as Composite<'_, Context>>::MIN_SIZE;
 
 /// Whose time it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -249,8 +251,7 @@ impl Endpoint {
     #[expect(clippy::result_large_err, reason = "the message is given back")]
     pub fn send(&mut self, now: Time, session: SessionId, message: Message) -> Result<(), SendError> {
         self.advance(now);
-        let most = self.shared.config.limits.frame.min(limits::PROPOSAL_MAX_FRAME as u32) as usize;
-        let limit = most.saturating_sub(MESSAGE_OVERHEAD);
+        let limit = self.largest_message();
         let entry = self.shared.sessions.get_mut(&session).filter(|entry| !entry.closing).ok_or(SendError::Closed)?;
         let size = message.size();
         if size > limit {
@@ -261,6 +262,29 @@ impl Endpoint {
             self.mark(connection);
         }
         Ok(())
+    }
+
+    /// The bytes that the parts of a message may have.
+    fn largest_message(&self) -> usize {
+        let config = &self.shared.config;
+        let (most, overhead) = match config.family {
+            Family::Proposal => (limits::PROPOSAL_MAX_FRAME, PROPOSAL_OVERHEAD),
+            Family::Msgr2 => (limits::MAX_FRAME, MessageHeader::MIN_SIZE),
+        };
+        (u64::from(config.limits.frame).min(most) as usize).saturating_sub(overhead)
+    }
+
+    /// Asks the peer whether it is there; [`Event::Keepalive`] tells of its answer. `false` if there is no connection
+    /// on which it could be asked.
+    pub fn keepalive(&mut self, now: Time, session: SessionId) -> bool {
+        self.advance(now);
+        let Some(entry) = self.shared.sessions.get(&session).filter(|entry| entry.established) else { return false };
+        let Some(id) = entry.connection else { return false };
+        if let Some(link) = self.connections.get_mut(&id) {
+            link.keepalive_due = true;
+        }
+        self.mark(id);
+        true
     }
 
     /// Closes a session behind what is queued. [`Event::Closed`] follows. A session that has no connection and nothing

@@ -4,9 +4,13 @@ use std::fmt;
 
 use super::Tag;
 use crate::auth::cephx::{client, server};
+use crate::frame::HeadError;
 use crate::frame::proposal::RecordError;
+use crate::frame::secure::{NoncesExhausted, SecureError};
 use crate::session::Unsent;
-use crate::types::{AuthMethod, AuthPurpose, CephFeatures, EntityType, Errno, ProposalFeatures};
+use crate::types::{
+    AuthMethod, AuthPurpose, CephFeatures, ConnectionMode, EntityType, Errno, Msgr2Features, ProposalFeatures,
+};
 use crate::wire;
 
 /// What took too long.
@@ -38,6 +42,48 @@ pub enum Error {
     FeaturesRequired {
         /// Which.
         features: ProposalFeatures,
+    },
+    /// The peer requires features of msgr2 that this side doesn't support.
+    Msgr2FeaturesUnsupported {
+        /// Which.
+        features: Msgr2Features,
+    },
+    /// The peer doesn't support features of msgr2 that this side requires.
+    Msgr2FeaturesRequired {
+        /// Which.
+        features: Msgr2Features,
+    },
+    /// A preamble that is none, or of a frame that is too large.
+    Preamble(HeadError),
+    /// A segment whose CRC doesn't match.
+    BadCrc {
+        /// The tag.
+        tag: Tag,
+        /// The segment, from 0.
+        segment: usize,
+    },
+    /// A frame that ends in a way that there isn't.
+    BadEpilogue {
+        /// The tag.
+        tag: Tag,
+        /// Its late status.
+        status: u8,
+    },
+    /// A sealed frame that doesn't open.
+    Secure(SecureError),
+    /// A direction has used up its nonces; another connection has new ones.
+    NoncesExhausted,
+    /// Frames are to be encrypted, and nobody has made a secret for that.
+    NoConnectionSecret,
+    /// Neither of the modes that the client asked for is allowed.
+    ModesExhausted {
+        /// What the server allows.
+        allowed: Vec<ConnectionMode>,
+    },
+    /// The address that the client dialled isn't one of the server's.
+    WrongAddress {
+        /// The address.
+        found: String,
     },
     /// A frame without a tag.
     FrameEmpty,
@@ -214,6 +260,10 @@ pub enum Error {
 pub enum Refusal {
     /// The server doesn't serve this purpose.
     Purpose(AuthPurpose),
+    /// The server doesn't allow the method.
+    Method(AuthMethod),
+    /// The server allows none of the modes that the client would take.
+    Mode,
     /// What the method says can't be read.
     Unreadable(wire::Error),
     /// Something where the method says nothing, or nothing where it says something.
@@ -228,7 +278,7 @@ impl Refusal {
     /// What the client is told.
     pub fn errno(&self) -> Errno {
         match self {
-            Refusal::Purpose(_) => Errno::EOPNOTSUPP,
+            Refusal::Purpose(_) | Refusal::Method(_) | Refusal::Mode => Errno::EOPNOTSUPP,
             Refusal::Unreadable(_) | Refusal::Unexpected => Errno::EINVAL,
             Refusal::Name => Errno::EACCES,
             Refusal::Cephx(refused) => refused.errno(),
@@ -241,6 +291,8 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::Purpose(purpose) => write!(f, "{purpose} isn't served here"),
             Refusal::Unreadable(error) => write!(f, "the request can't be read: {error}"),
+            Refusal::Method(method) => write!(f, "the method {method} isn't allowed"),
+            Refusal::Mode => f.write_str("none of the client's connection modes is allowed"),
             Refusal::Unexpected => f.write_str("the request isn't what the method wants"),
             Refusal::Name => f.write_str("the name can't be one"),
             Refusal::Cephx(refused) => refused.fmt(f),
@@ -255,6 +307,16 @@ impl Error {
             Error::Banner(_) => "banner",
             Error::FeaturesUnsupported { .. } => "features_unsupported",
             Error::FeaturesRequired { .. } => "features_required",
+            Error::Msgr2FeaturesUnsupported { .. } => "msgr2_features_unsupported",
+            Error::Msgr2FeaturesRequired { .. } => "msgr2_features_required",
+            Error::Preamble(_) => "preamble",
+            Error::BadCrc { .. } => "bad_crc",
+            Error::BadEpilogue { .. } => "bad_epilogue",
+            Error::Secure(_) => "secure",
+            Error::NoncesExhausted => "nonces_exhausted",
+            Error::NoConnectionSecret => "no_connection_secret",
+            Error::ModesExhausted { .. } => "modes_exhausted",
+            Error::WrongAddress { .. } => "wrong_address",
             Error::FrameEmpty => "frame_empty",
             Error::FrameTooLarge { .. } => "frame_too_large",
             Error::UnknownTag { .. } => "unknown_tag",
@@ -299,6 +361,10 @@ impl Error {
             Error::Banner(_)
                 | Error::FeaturesUnsupported { .. }
                 | Error::FeaturesRequired { .. }
+                | Error::Msgr2FeaturesUnsupported { .. }
+                | Error::Msgr2FeaturesRequired { .. }
+                | Error::ModesExhausted { .. }
+                | Error::WrongAddress { .. }
                 | Error::MethodsExhausted { .. }
                 | Error::Denied { .. }
                 | Error::Auth(_)
@@ -311,9 +377,9 @@ impl Error {
 }
 
 /// Names in a row.
-struct List<'a>(&'a [AuthMethod]);
+struct List<'a, T>(&'a [T]);
 
-impl fmt::Display for List<'_> {
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str("nothing");
@@ -328,13 +394,29 @@ impl fmt::Display for List<'_> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Banner(error) => write!(f, "the peer's banner isn't that of the dialect `proposal`: {error}"),
+            Error::Banner(error) => write!(f, "the peer's banner isn't that of this dialect: {error}"),
             Error::FeaturesUnsupported { features } => {
                 write!(f, "the peer's banner requires {features}, which this side doesn't support")
             }
             Error::FeaturesRequired { features } => {
                 write!(f, "this side requires {features}, which the peer's banner doesn't offer")
             }
+            Error::Msgr2FeaturesUnsupported { features } => {
+                write!(f, "the peer's banner requires {features}, which this side doesn't support")
+            }
+            Error::Msgr2FeaturesRequired { features } => {
+                write!(f, "this side requires {features}, which the peer's banner doesn't offer")
+            }
+            Error::Preamble(error) => error.fmt(f),
+            Error::BadCrc { tag, segment } => write!(f, "{tag}: the CRC of segment {segment} doesn't match"),
+            Error::BadEpilogue { tag, status } => write!(f, "{tag} ends with the late status {status:#04x}"),
+            Error::Secure(error) => error.fmt(f),
+            Error::NoncesExhausted => f.write_str("all nonces are used up"),
+            Error::NoConnectionSecret => f.write_str("secure mode without a secret of 40 bytes or more"),
+            Error::ModesExhausted { allowed } => {
+                write!(f, "no connection mode in common: the server allows {}", List(allowed))
+            }
+            Error::WrongAddress { found } => write!(f, "the dialled address {found} isn't one of the server's"),
             Error::FrameEmpty => f.write_str("a frame_len of 0: the frame has no tag"),
             Error::FrameTooLarge { frame_len, limit } => write!(f, "a frame_len of {frame_len}, the limit is {limit}"),
             Error::UnknownTag { tag } => write!(f, "a signed or plain frame with the unknown tag {tag:#04x}"),
@@ -401,6 +483,12 @@ impl std::error::Error for Error {}
 impl From<RecordError> for Error {
     fn from(error: RecordError) -> Self {
         Error::Record(error)
+    }
+}
+
+impl From<NoncesExhausted> for Error {
+    fn from(_: NoncesExhausted) -> Self {
+        Error::NoncesExhausted
     }
 }
 

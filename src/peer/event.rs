@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::Error;
+use super::{Error, Time};
 use crate::auth::EntityName;
+use crate::frame::Dialect;
 use crate::session::Message;
-use crate::types::{AuthMethod, CephFeatures, EntityAddr};
+use crate::types::{AuthMethod, CephFeatures, CompressionAlgorithm, ConnectionMode, EntityAddr};
 
 /// A connection of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,6 +119,17 @@ pub enum Event {
         /// The error.
         error: Error,
     },
+    /// The answer to a KEEPALIVE2 came.
+    Keepalive {
+        /// The session.
+        session: SessionId,
+        /// Its connection.
+        connection: ConnectionId,
+        /// When it was asked.
+        sent: Time,
+        /// How long ago that is.
+        round_trip: Time,
+    },
     /// Something has no effect. It is counted.
     Dropped {
         /// On this connection.
@@ -179,6 +191,11 @@ pub enum Dropped {
     Signature,
     /// A request that belongs to a refused method.
     Request,
+    /// A frame that its sender gave up.
+    Aborted {
+        /// Its tag.
+        tag: u8,
+    },
     /// A message that was there before.
     Known {
         /// Its number.
@@ -199,6 +216,7 @@ impl fmt::Display for Dropped {
             Dropped::Unsigned { tag } => write!(f, "a frame with tag {tag:#04x} and no signature is dropped"),
             Dropped::Signature => f.write_str("a signature without a frame is dropped"),
             Dropped::Request => f.write_str("a request of the refused method is dropped"),
+            Dropped::Aborted { tag } => write!(f, "a frame with tag {tag:#04x} that its sender gave up is dropped"),
             Dropped::Known { seq } => write!(f, "message {seq} was there before and is dropped"),
             Dropped::Gap { expected, found } => write!(f, "message {found} came where {expected} was to come"),
         }
@@ -226,6 +244,14 @@ pub struct PeerInfo {
     pub sealed_out: bool,
     /// What the peer sends is encrypted.
     pub sealed_in: bool,
+    /// What both speak.
+    pub dialect: Dialect,
+    /// The mode of frames; the proposal has none, and says [`UNKNOWN`](ConnectionMode::UNKNOWN).
+    pub mode: ConnectionMode,
+    /// How frames may be compressed.
+    pub compression: CompressionAlgorithm,
+    /// This side's address as the peer sees it, if the dialect says it.
+    pub own_addr: Option<EntityAddr<'static>>,
 }
 
 /// Numbers of an endpoint.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::shared::{Entry, Shared};
 use super::{Awaited, ConnectionId, Error, Event, PeerInfo, SessionId, Time, Why};
+use crate::types::{EntityAddr, Sockaddr, SockaddrAddress};
 use crate::wire::{Role, Utime};
 
 /// So many KEEPALIVE2 wait for their answer; of more, the oldest go without.
@@ -48,6 +49,8 @@ pub(crate) struct Link {
     pub(crate) keepalives: VecDeque<Utime>,
     pub(crate) keepalive_due: bool,
     pub(crate) keepalive_sent: bool,
+    /// When this side asked, as far as it wasn't answered.
+    pub(crate) asked: VecDeque<Time>,
 }
 
 impl Link {
@@ -73,6 +76,7 @@ impl Link {
             keepalives: VecDeque::new(),
             keepalive_due: false,
             keepalive_sent: false,
+            asked: VecDeque::new(),
         }
     }
 
@@ -98,6 +102,15 @@ impl Link {
             self.keepalives.pop_front();
         }
         self.keepalives.push_back(timestamp);
+    }
+
+    /// A KEEPALIVE2 goes out.
+    pub(super) fn asks_keepalive(&mut self, now: Time) {
+        self.keepalive_due = false;
+        if self.asked.len() >= MOST_KEEPALIVES {
+            self.asked.pop_front();
+        }
+        self.asked.push_back(now);
     }
 
     /// Messages can flow.
@@ -150,4 +163,25 @@ impl Link {
 pub(super) fn part(frame: &Bytes, part: &[u8]) -> Bytes {
     const SMALL: usize = 4096;
     if part.len() <= SMALL { Bytes::copy_from_slice(part) } else { frame.slice_ref(part) }
+}
+
+/// The same address, with bytes of its own.
+pub(super) fn owned(addr: &EntityAddr<'_>) -> EntityAddr<'static> {
+    let sockaddr = addr.sockaddr.as_ref().map(|sockaddr| Sockaddr {
+        family: sockaddr.family,
+        address: match &sockaddr.address {
+            SockaddrAddress::Inet(inet) => SockaddrAddress::Inet(inet.clone()),
+            SockaddrAddress::Inet6(inet) => SockaddrAddress::Inet6(inet.clone()),
+            SockaddrAddress::Other(bytes) => SockaddrAddress::Other(bytes.clone().into_owned()),
+        },
+        extra: sockaddr.extra.clone().into_owned(),
+    });
+    EntityAddr {
+        struct_v: addr.struct_v,
+        struct_compat: addr.struct_compat,
+        r#type: addr.r#type,
+        nonce: addr.nonce,
+        sockaddr,
+        extra: addr.extra.clone().into_owned(),
+    }
 }

@@ -28,8 +28,11 @@ mod shared;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod v2;
 
-pub use config::{ClientAuth, Config, Encryption, Family, Limits, ServerAuth, Target, Times, entity_addr};
+pub use config::{
+    ClientAuth, Compression, Config, Encryption, Family, Limits, ServerAuth, Target, Times, V2, entity_addr,
+};
 pub use endpoint::Endpoint;
 pub use error::{Awaited, Error, Refusal};
 pub use event::{ConnectionId, Dropped, Event, PeerInfo, Refused, SessionId, Stats, Why};

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::link::Link;
 use super::shared::Shared;
-use super::{ConnectionId, Error, Family, SessionId, Time, Why, proposal};
+use super::{ConnectionId, Error, Family, SessionId, Time, Why, proposal, v2};
 use crate::wire::Role;
 
 /// A connection of some dialect. An error ends it.
@@ -71,6 +71,6 @@ pub(super) fn begin(
 ) -> Result<Box<dyn Protocol>, Error> {
     Ok(match shared.config.family {
         Family::Proposal => Box::new(proposal::Connection::new(id, role, session, shared)?),
-        Family::Msgr2 => Box::new(proposal::Connection::new(id, role, session, shared)?),
+        Family::Msgr2 => Box::new(v2::Connection::new(id, role, session, shared)?),
     })
 }

@@ -5,7 +5,7 @@ use crate::auth::EntityName;
 use crate::auth::cephx::server::{Expected, Outcome, Pending, Round, challenge};
 use crate::peer::Refusal;
 use crate::peer::shared::Shared;
-use crate::types::{AuthMethod, AuthPurpose, CephxServerChallenge, EntityType};
+use crate::types::{AuthMethod, AuthMode, AuthPurpose, CephxServerChallenge, EntityType};
 
 /// What a server knows of a client that isn't in yet.
 #[derive(Debug, Default)]
@@ -30,6 +30,13 @@ pub(in crate::peer) struct First {
     pub(in crate::peer) name: Option<EntityName>,
     pub(in crate::peer) gid: u64,
     awaits: Awaits,
+}
+
+impl First {
+    /// How the blob of the next request is to be read.
+    pub(in crate::peer) fn mode(&self) -> AuthMode {
+        if self.purpose == AuthPurpose::AUTHORIZE { AuthMode::AUTHORIZER } else { AuthMode::MON }
+    }
 }
 
 #[derive(Debug)]

@@ -13,9 +13,7 @@ use crate::proposal::{
     ReconnectOk, ReconnectReset, ReconnectRetryGlobal, ReconnectRetrySession, Start, Tag,
 };
 use crate::session::PeerKey;
-use crate::types::{
-    CephFeatures, Cipher, ConnectionFlags, EntityAddr, Errno, ProposalFeatures, Sockaddr, SockaddrAddress,
-};
+use crate::types::{CephFeatures, Cipher, ConnectionFlags, Errno, ProposalFeatures};
 use crate::wire::{Bool, Encode, FixedBytes, Role};
 
 impl Connection {
@@ -189,27 +187,6 @@ impl Connection {
             connect_seq: session.connect_seq,
             msg_seq: session.incoming.ack(),
         }))
-    }
-}
-
-/// The same address, with bytes of its own.
-pub(super) fn owned(addr: &EntityAddr<'_>) -> EntityAddr<'static> {
-    let sockaddr = addr.sockaddr.as_ref().map(|sockaddr| Sockaddr {
-        family: sockaddr.family,
-        address: match &sockaddr.address {
-            SockaddrAddress::Inet(inet) => SockaddrAddress::Inet(inet.clone()),
-            SockaddrAddress::Inet6(inet) => SockaddrAddress::Inet6(inet.clone()),
-            SockaddrAddress::Other(bytes) => SockaddrAddress::Other(bytes.clone().into_owned()),
-        },
-        extra: sockaddr.extra.clone().into_owned(),
-    });
-    EntityAddr {
-        struct_v: addr.struct_v,
-        struct_compat: addr.struct_compat,
-        r#type: addr.r#type,
-        nonce: addr.nonce,
-        sockaddr,
-        extra: addr.extra.clone().into_owned(),
     }
 }
 

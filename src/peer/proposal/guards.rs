@@ -205,7 +205,7 @@ impl Connection {
         const BEHIND: usize = 1 + 5 * 8 + 8;
         let addr_bytes = payload[..payload.len().saturating_sub(BEHIND)].to_vec();
         self.peer = Some(PeerIdent {
-            addrs: ident.addrs.iter().map(super::frames::owned).collect(),
+            addrs: ident.addrs.iter().map(crate::peer::link::owned).collect(),
             addr_bytes,
             entity_type: ident.entity_type,
             gid: ident.gid,

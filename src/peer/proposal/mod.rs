@@ -21,9 +21,12 @@ use super::protocol::Protocol;
 use super::shared::Shared;
 use super::{Awaited, ConnectionId, Dropped, Error, PeerInfo, Refusal, SessionId, Time, Why};
 use crate::auth::EntityName;
+use crate::frame::Dialect;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Head, Transcripts, Verifier};
 use crate::proposal::{Banner, CLIENT_STATES, Frame, SERVER_STATES, Tag, client, decode_banner, server};
-use crate::types::{AuthMethod, AuthMode, CephFeatures, EntityAddr, Errno, ProposalFeatures};
+use crate::types::{
+    AuthMethod, AuthMode, CephFeatures, CompressionAlgorithm, ConnectionMode, EntityAddr, Errno, ProposalFeatures,
+};
 use crate::wire::{ErrorKind, Reader, Role, Segments, State};
 use crate::{Action, Context, Guard, limits};
 
@@ -276,6 +279,10 @@ impl Connection {
             signed: self.verifier.is_some(),
             sealed_out: self.outbound.is_sealed(),
             sealed_in: self.inbound.is_sealed(),
+            dialect: Dialect::Proposal,
+            mode: ConnectionMode::UNKNOWN,
+            compression: CompressionAlgorithm::NONE,
+            own_addr: None,
         })
     }
 

@@ -9,12 +9,13 @@ mod raw;
 mod reconnects;
 mod table;
 mod talk;
+mod v2;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::network::{Network, START};
-use super::{ClientAuth, Config, Encryption, Endpoint, ServerAuth, SessionId, Target, entity_addr};
+use super::{ClientAuth, Config, Encryption, Endpoint, Family, ServerAuth, SessionId, Target, entity_addr};
 use crate::auth::cephx::client::{Credentials, Ticket};
 use crate::auth::cephx::server::Authority;
 use crate::auth::{Entity, EntityName, Key, Keyring, ServiceKeys, utime};
@@ -64,6 +65,7 @@ fn addr(host: u8) -> SocketAddr {
 
 fn client_config() -> Config {
     let mut config = Config::new(admin());
+    config.family = Family::Proposal;
     config.addrs = vec![entity_addr(AddrType::ANY, SocketAddr::from(([192, 0, 2, 10], 0)), 0x1a2b_3c4d)];
     config
 }
@@ -74,6 +76,7 @@ fn server_config(auth: Auth) -> Config {
         Auth::Authenticate => Config::new(EntityName::new(EntityType::MON, "a")),
         _ => Config::new(EntityName::new(EntityType::OSD, "7")),
     };
+    config.family = Family::Proposal;
     config.gid = 7;
     config.addrs = vec![entity_addr(AddrType::MSGR2, addr(1), 7)];
     config.server = match auth {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::peer::{ConnectionId, Endpoint, Event, Message, SendError, SessionId, Time};
+use crate::peer::{ConnectionId, Endpoint, Event, Message, PeerInfo, SendError, SessionId, Time};
 use crate::types::MessageType;
 
 /// A moment in 2016.
@@ -33,6 +33,10 @@ pub(super) struct Node {
     pub(super) sessions: Vec<SessionId>,
     pub(super) lost_sessions: Vec<SessionId>,
     pub(super) writable: bool,
+    /// Whom it was connected with last.
+    pub(super) peer: Option<PeerInfo>,
+    /// The answers to its keepalives.
+    pub(super) round_trips: Vec<Duration>,
 }
 
 /// A connection between two nodes.
@@ -93,6 +97,8 @@ impl Network {
             sessions: Vec::new(),
             lost_sessions: Vec::new(),
             writable: true,
+            peer: None,
+            round_trips: Vec::new(),
         });
     }
 
@@ -164,12 +170,14 @@ impl Network {
                 }
                 self.nodes[index].endpoint.ended(now, connection);
             }
-            Event::Established { session, resumed, .. } => {
+            Event::Established { session, resumed, peer, .. } => {
+                node.peer = Some(peer);
                 node.log.push(format!("established resumed={resumed}"));
                 if !node.sessions.contains(&session) {
                     node.sessions.push(session);
                 }
             }
+            Event::Keepalive { round_trip, .. } => node.round_trips.push(round_trip),
             Event::Writable { .. } => node.writable = true,
             Event::Closed { session, why, unacked } => {
                 node.lost_sessions.push(session);

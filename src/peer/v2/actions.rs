@@ -1,0 +1,182 @@
+//! What the actions of the spec do.
+
+use super::Connection;
+use super::inbound::Whole;
+use crate::Action;
+use crate::auth::{time, utime};
+use crate::frame::secure::ConnectionKey;
+use crate::peer::shared::{Entry, Shared};
+use crate::peer::{Dropped, Error, Event, Why};
+use crate::session::{Message, Session, Taken};
+use crate::types::{CompressionAlgorithm, ConnectionMode, MessageHeader};
+use crate::v2_1::Frame;
+use crate::wire::{Role, Utime};
+
+impl Connection {
+    /// Does an action.
+    pub(super) fn act_on(
+        &mut self,
+        shared: &mut Shared,
+        action: Action,
+        whole: Option<&Whole>,
+        frame: Option<&Frame<'_>>,
+    ) -> Result<(), Error> {
+        match (action, frame) {
+            // the server's take effect behind AUTH_DONE, which is part of the transcript
+            (Action::TakeKeys, _) if self.link.role == Role::Client => self.take_keys()?,
+            (Action::VerifySignature, Some(Frame::AuthSignature(signature)))
+                if !self.transcripts.verifies(&signature.signature.0) =>
+            {
+                return Err(Error::BadSignature { number: 0 });
+            }
+            (Action::SetCompression, Some(Frame::CompressionDone(done))) => {
+                self.set_compression(shared, done.is_compress.get(), done.algorithm)?;
+            }
+            (Action::CheckIdentity, frame) => self.check_identity(shared, frame)?,
+            (Action::BeginSession, _) => match self.link.role {
+                Role::Client => self.begin_at_client(shared),
+                Role::Server => self.begin_at_server(shared)?,
+            },
+            // the endpoint sees to the pause
+            (Action::ComeAgain, _) => self.link.over = Some(Why::Wait),
+            (Action::Deliver, Some(Frame::Message(message))) => {
+                if let Some(whole) = whole {
+                    self.deliver(shared, whole, &message.header)?;
+                }
+            }
+            (Action::Acknowledge, Some(Frame::Ack(ack))) => self.acknowledge(shared, ack.seq)?,
+            (Action::AnswerKeepalive, Some(Frame::Keepalive2(keepalive))) => {
+                self.link.owe_keepalive(keepalive.timestamp);
+            }
+            (Action::NoteKeepalive, Some(Frame::Keepalive2Ack(ack))) => self.note_keepalive(shared, ack.timestamp),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Authentication is complete: both signatures are known, and what was agreed on begins.
+    pub(super) fn take_keys(&mut self) -> Result<(), Error> {
+        let keys = self.identity.as_ref().and_then(|identity| identity.keys.as_ref());
+        self.transcripts.sign(keys.map(|keys| keys.session_key.secret().expose()));
+        if self.mode == ConnectionMode::SECURE {
+            let secret = keys.map(|keys| &keys.connection_secret).ok_or(Error::NoConnectionSecret)?;
+            let key = ConnectionKey::new(secret, self.revision()).map_err(|_| Error::NoConnectionSecret)?;
+            self.outbound.seal(key.sealer(self.link.role));
+            self.inbound.unseal(key.opener(self.link.role.other()));
+        }
+        Ok(())
+    }
+
+    /// What was agreed on takes effect.
+    pub(super) fn set_compression(
+        &mut self,
+        _: &Shared,
+        is_compress: bool,
+        algorithm: CompressionAlgorithm,
+    ) -> Result<(), Error> {
+        self.compression = if is_compress { algorithm } else { CompressionAlgorithm::NONE };
+        Ok(())
+    }
+
+    /// What kind of session this side would have.
+    pub(super) fn wants_lossy(&self, shared: &Shared) -> bool {
+        shared.config.lossy
+    }
+
+    fn begin_at_client(&mut self, shared: &mut Shared) {
+        let (own, theirs) = (self.own_cookie, self.peer.as_ref().map_or(0, |peer| peer.cookie));
+        let stateful = !self.lossy;
+        if let Some(entry) = self.link.entry_mut(shared) {
+            let (client_cookie, server_cookie) = if stateful { (own, theirs) } else { (0, 0) };
+            entry.session.begin(client_cookie, server_cookie, stateful);
+        }
+        self.establish(shared, false);
+    }
+
+    fn begin_at_server(&mut self, shared: &mut Shared) -> Result<(), Error> {
+        let Some(peer) = &self.peer else { return Ok(()) };
+        let (client_cookie, global_seq) = (peer.cookie, peer.global_seq);
+        self.lossy = self.wants_lossy(shared);
+        self.own_cookie = if self.lossy { 0 } else { shared.cookie() };
+        shared.global_seq += 1;
+        self.global_seq = shared.global_seq;
+        let mut session = Session::new(!self.lossy, shared.config.limits.queue());
+        let client_cookie = if self.lossy { 0 } else { client_cookie };
+        session.begin(client_cookie, self.own_cookie, !self.lossy);
+        session.global_seq = global_seq;
+        let mut entry = Entry::new(Role::Server, session);
+        entry.gid = self.identity.as_ref().map_or(0, |identity| identity.gid);
+        self.link.session = Some(shared.add_session(entry));
+        self.establish(shared, false);
+        Ok(())
+    }
+
+    /// Messages can flow.
+    fn establish(&mut self, shared: &mut Shared, resumed: bool) {
+        let peer = self.peer_info();
+        self.link.establish(shared, peer, resumed);
+    }
+
+    fn deliver(&mut self, shared: &mut Shared, whole: &Whole, header: &MessageHeader) -> Result<(), Error> {
+        if !self.lossy {
+            self.acknowledge(shared, header.ack_seq)?;
+        }
+        let Some(session) = self.link.session else { return Ok(()) };
+        let Some(entry) = shared.sessions.get_mut(&session) else { return Ok(()) };
+        match entry.session.incoming.take(header.seq) {
+            Taken::New => {}
+            Taken::Known => {
+                shared.drop_frame(self.link.id, Dropped::Known { seq: header.seq });
+                return Ok(());
+            }
+            Taken::Gap { expected } => {
+                entry.session.incoming.skip_to(header.seq);
+                let what = Dropped::Gap { expected, found: header.seq };
+                shared.events.push_back(Event::Dropped { connection: self.link.id, what });
+            }
+        }
+        if let Some(entry) = shared.sessions.get_mut(&session) {
+            entry.attempts = 0;
+        }
+        let part = |index: usize| crate::peer::link::part(whole.part(index), whole.part(index));
+        let message = Message {
+            seq: header.seq,
+            tid: header.tid,
+            kind: header.r#type,
+            priority: header.priority,
+            version: header.version,
+            compat_version: header.compat_version,
+            data_off: header.data_off,
+            front: part(1),
+            middle: part(2),
+            data: part(3),
+        };
+        shared.events.push_back(Event::Message { session, message });
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, shared: &mut Shared, seq: u64) -> Result<(), Error> {
+        if self.lossy {
+            return Ok(());
+        }
+        let Some(id) = self.link.session else { return Ok(()) };
+        let Some(entry) = shared.sessions.get_mut(&id) else { return Ok(()) };
+        if entry.session.outgoing.acked(seq)? > 0 {
+            entry.attempts = 0;
+            shared.writable(id);
+        }
+        Ok(())
+    }
+
+    fn note_keepalive(&mut self, shared: &mut Shared, timestamp: Utime) {
+        let sent = time(timestamp);
+        let Some(session) = self.link.session else { return };
+        // what this side never said isn't worth telling
+        if self.link.asked.iter().any(|asked| utime(*asked) == timestamp) {
+            self.link.asked.retain(|asked| utime(*asked) != timestamp);
+            let round_trip = shared.now.saturating_sub(sent);
+            let connection = self.link.id;
+            shared.events.push_back(Event::Keepalive { session, connection, sent, round_trip });
+        }
+    }
+}

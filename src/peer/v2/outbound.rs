@@ -1,0 +1,73 @@
+//! What one side sends: frames from segments.
+
+use bytes::Bytes;
+
+use crate::frame::secure::Sealer;
+use crate::frame::{Ending, Revision, assemble};
+use crate::peer::Error;
+use crate::types::PreambleFlags;
+use crate::v2_1::Tag;
+
+/// The sending direction of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Outbound {
+    /// Bytes of the handshake, ready to be written.
+    ready: Vec<u8>,
+    /// The buffers of a frame.
+    buffers: Vec<Bytes>,
+    sealer: Option<Sealer>,
+}
+
+impl Outbound {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// From here on frames are sealed.
+    pub(super) fn seal(&mut self, sealer: Sealer) {
+        self.sealer = Some(sealer);
+    }
+
+    /// Forgets what isn't written.
+    pub(super) fn clear(&mut self) {
+        self.ready = Vec::new();
+    }
+
+    /// Makes bytes ready that are no frame: the banner.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.ready.extend_from_slice(bytes);
+    }
+
+    /// Makes a frame ready. Returns its bytes.
+    pub(super) fn push(&mut self, revision: Revision, tag: Tag, segments: &[Bytes; 4]) -> Result<&[u8], Error> {
+        let mut ready = std::mem::take(&mut self.ready);
+        let start = ready.len();
+        let added = self.add(revision, tag, segments, &mut ready);
+        self.ready = ready;
+        added.map(|()| &self.ready[start..])
+    }
+
+    /// Writes what is ready.
+    pub(super) fn flush(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.ready);
+    }
+
+    /// Writes a frame.
+    pub(super) fn add(
+        &mut self,
+        revision: Revision,
+        tag: Tag,
+        segments: &[Bytes; 4],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let flags = PreambleFlags::default();
+        match &mut self.sealer {
+            Some(sealer) => sealer.assemble(tag, flags, segments, Ending::Complete, &mut self.buffers)?,
+            None => assemble(revision, tag, flags, segments, Ending::Complete, &mut self.buffers),
+        }
+        for buffer in self.buffers.drain(..) {
+            out.extend_from_slice(&buffer);
+        }
+        Ok(())
+    }
+}
