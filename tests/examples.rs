@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use msgr2::crypto::Secret;
+use msgr2::messages::Body;
 use msgr2::types::PreambleFlags;
 use msgr2::wire::{Composite, Encode, Error, Reader, Recorder, Role, Segments, tree};
 use msgr2::{Context, frame, proposal, types, v2_0, v2_1};
 use msgr2_spec::expr::parse_hex;
-use msgr2_spec::model::{self, Refused, Struct};
+use msgr2_spec::model::{self, MessageVersions, Refused, Struct};
 use msgr2_spec::{DialectView, Spec};
 use serde_json::{Value, json};
 
@@ -118,6 +119,44 @@ fn frames() {
         tags.map(|tag| tag.examples.len() + tag.refused.len()).sum()
     };
     assert_eq!(checked, spec.dialects.values().map(own).sum::<usize>());
+}
+
+#[test]
+fn message_bodies() {
+    let spec = spec();
+    for (name, message) in &spec.messages {
+        let (_, number) = spec.message_type(name).unwrap();
+        // front, middle and data come behind the header
+        let parts = |hex: &str| {
+            let parts: Vec<Vec<u8>> = std::iter::once(Vec::new()).chain(parse_hex(hex).unwrap()).collect();
+            parts
+        };
+        let version = |told: &Context| told.message_version.unwrap_or(message.versions.head);
+        for example in &message.examples {
+            let (parts, told) = (parts(&example.hex), context(&example.context));
+            let what = format!("{name}: {}", example.doc);
+            let value: Body<'_> =
+                serde_json::from_value(json!({ name: example.value })).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let MessageVersions { head, compat } = message.versions;
+            assert_eq!((value.message_type().0, value.versions()), (number, (head, compat)), "{what}");
+            for (index, bytes) in value.encode().unwrap().iter().enumerate() {
+                assert_eq!(bytes, parts.get(index + 1).unwrap_or(&Vec::new()), "{what}: part {index} encoded");
+            }
+            let mut recorder = Recorder::new();
+            let kind = types::MessageType(number);
+            let read = Body::decode(kind, version(&told), &segments(&parts), &told, &mut recorder).unwrap();
+            assert_eq!(read.unwrap_or_else(|e| panic!("{what}: {e}")), value, "{what}: decoded");
+            let shown = tree::to_json(&recorder, &[&parts.concat()]);
+            let shown: Body<'_> = serde_json::from_value(shown).unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert_eq!(shown, value, "{what}: as the trace shows it");
+        }
+        for refused in &message.refused {
+            let (parts, told) = (parts(&refused.hex), context(&refused.context));
+            let kind = types::MessageType(number);
+            let read = Body::decode(kind, version(&told), &segments(&parts), &told, &mut ()).unwrap();
+            check_refused(name, refused, read.err());
+        }
+    }
 }
 
 #[test]

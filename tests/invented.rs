@@ -137,8 +137,6 @@ const TYPES: &[Row] = rows![
     types::Agreed,
     types::Held,
     types::Sealed,
-    messages::Report,
-    messages::Nothing,
     one::Opening,
     one::Shape,
     one::ParcelHead,
@@ -318,14 +316,6 @@ fn seeds() -> Vec<(&'static str, Value, &'static str, Value)> {
             json!({"list": [5], "text": "a", "colour": "green", "rest": {"x": 1, "y": 2}}),
         ),
         ("types::Sealed", json!({}), "01 02000000 aabb cc dd", json!({"blob": "aabb", "sized": "cc", "rest": "dd"})),
-        ("messages::Report", json!({"message_version": 1}), "01 02 ff", json!({"a": 1, "old": 2, "extra": "ff"})),
-        (
-            "messages::Report",
-            json!({}),
-            "01 01000000 61 0100 0200",
-            json!({"a": 1, "text": "a", "place": {"x": 1, "y": 2}}),
-        ),
-        ("messages::Nothing", json!({}), "", json!({})),
         ("one::Opening", json!({}), "6f6e 02 01 00", json!({"word": {"colour": "red", "marks": []}})),
         ("one::ParcelHead", json!({}), "05 01000000", json!({"tag": "PARCEL", "weight": 1})),
         ("one::Greet", json!({}), "01000000 61 bb", json!({"name": "a", "extra": "bb"})),
@@ -935,26 +925,87 @@ fn a_dialect_that_extends_nothing_has_all_of_its_own() {
     assert_eq!(places.map(|f| f.filter), ["msgr2.shape.corners", "msgr2.salute.word", "msgr2.salute"]);
 }
 
+/// Reads the parts of a message of this type and version. What can be read must be written as the same bytes, and shown
+/// as JSON that can be read back.
+fn check_message(kind: u16, version: u16, parts: &[Vec<u8>], told: &Context) -> Option<Result<String, Error>> {
+    let framed: Vec<Vec<u8>> = std::iter::once(Vec::new()).chain(parts.iter().cloned()).collect();
+    let (view, segments) = (parts.concat(), segments(&framed));
+    let mut recorder = Recorder::new();
+    let kind = types::MessageType(kind);
+    let silent = messages::Body::decode(kind, version, &segments, told, &mut ());
+    let read = messages::Body::decode(kind, version, &segments, told, &mut recorder);
+    assert_eq!(read, silent);
+    Some(match read? {
+        Ok(body) => {
+            assert_eq!(body.message_type(), kind);
+            for (index, bytes) in body.encode().unwrap().iter().enumerate() {
+                assert_eq!(bytes, parts.get(index).unwrap_or(&Vec::new()), "{body:?}");
+            }
+            check_places(&recorder, 0, view.len());
+            let text = format!("{body:?}");
+            if fits_json(&text) {
+                let shown = tree::to_json(&recorder, &[&view]);
+                let back: messages::Body<'_> =
+                    serde_json::from_value(shown.clone()).unwrap_or_else(|e| panic!("{e}: {shown}"));
+                assert_eq!(back, body, "{shown}");
+                let json = serde_json::to_value(&body).unwrap();
+                assert_eq!(serde_json::from_value::<messages::Body<'_>>(json).unwrap(), body);
+            }
+            Ok(text)
+        }
+        Err(error) => {
+            check_error(&error, &view);
+            Err(error)
+        }
+    })
+}
+
 #[test]
 fn messages_go_by_type_and_version() {
-    use messages::Body;
-    let read = |kind, bytes: &[u8], version: u16| {
-        let told = Context { message_version: Some(version), ..Context::default() };
-        let mut recorder = Recorder::new();
-        let mut reader = Reader::new(bytes);
-        let body = Body::decode(kind, &mut reader, &told, &mut recorder)?;
-        check_places(&recorder, 0, bytes.len());
-        assert_eq!((body.to_bytes().unwrap(), reader.left()), (bytes.to_vec(), 0));
-        Ok::<_, Error>(format!("{body:?}"))
-    };
-    let bytes = hex("01 02");
-    assert!(read(40, &bytes, 1).unwrap().contains("old: Some(2)"));
-    assert_eq!(read(40, &bytes, 2).unwrap_err().path(), "report.text");
-    let bytes = hex("01 01000000 61 0500 0600 ff");
-    assert!(read(40, &bytes, 2).unwrap().contains("place: None, extra: [05000600ff]"));
-    assert!(read(40, &bytes, 3).unwrap().contains("extra: [ff]"));
-    assert!(read(41, &bytes, 1).unwrap().starts_with("Nothing"));
-    assert!(read(99, &bytes, 1).unwrap().starts_with("Other"));
+    let nothing = Context::default();
+    let read = |kind, version, parts: &str| check_message(kind, version, &parse_hex(parts).unwrap(), &nothing).unwrap();
+    assert!(read(40, 1, "01 02").unwrap().contains("old: Some(2)"));
+    assert_eq!(read(40, 2, "01 02").unwrap_err().path(), "text");
+    let text = "01 01000000 61 0500 0600 ff";
+    assert!(read(40, 2, text).unwrap().contains("place: None, extra: [05000600ff]"));
+    assert!(read(40, 3, text).unwrap().contains("extra: [ff]"));
+    // what the spec says nothing of is kept
+    assert!(read(40, 1, "01 02 | aa | bb").unwrap().contains("middle: [aa], data: [bb]"));
+    assert!(read(41, 1, "").unwrap().starts_with("Nothing"));
+    assert!(read(41, 1, "01 | 02 | 03").unwrap().contains("extra: [01], middle: [02], data: [03]"));
+    assert!(check_message(99, 1, &[], &nothing).is_none());
+}
+
+#[test]
+fn a_message_has_fields_in_each_part() {
+    use messages::{Body, MParts, MReport};
+    let read =
+        |version, parts: &str| check_message(0x102, version, &parse_hex(parts).unwrap(), &Context::default()).unwrap();
+    let text = read(2, "01 02 6869 | 01000000 07 0100 0200 09 ee | 0300 0400").unwrap();
+    for part in ["name: [6869]", "more: Some(9)", "middle_extra: [ee]", "body: Red(Point { x: 3, y: 4 })"] {
+        assert!(text.contains(part), "{text}");
+    }
+    // a field of the front decides over the data, and the header's version over the middle
+    assert!(read(1, "02 00 | 00000000 | 02 05 08").unwrap().contains("more: None"));
+    assert!(read(2, "ff 00 | 00000000 01 | aabb").unwrap().contains("body: White([aabb])"));
+    assert_eq!(read(2, "02 00 | 00000000 | 01 05").unwrap_err().path(), "more");
+    assert_eq!(read(2, "01 00 | 00000000 00 | 0100").unwrap_err().path(), "body.red.y");
+    assert_eq!(read(2, "01 05 6869 | 00000000 00 |").unwrap_err().path(), "name");
+    assert_eq!(read(2, "01 00 | ffffffff 00 |").unwrap_err().kind.name(), "incomplete");
+
+    // a fresh one is of the newest version
+    let report = MReport { a: 5, text: Some("x".into()), ..MReport::default() };
+    assert_eq!(report.to_string(), "5 x");
+    assert_eq!(report.encode().unwrap(), [hex("05 01000000 78 0000 0000"), vec![], vec![]]);
+    assert_eq!((MReport::VERSION, MReport::COMPAT_VERSION, MReport::TYPE.name()), (3, 1, Some("REPORT")));
+    let body = Body::from(report);
+    assert_eq!((body.versions(), body.info().unwrap().to_string().as_str()), ((3, 1), "5 x"));
+    let places = vec![(1, types::Point { x: 2, y: 3 }), (4, types::Point::default())];
+    let parts = MParts { places, ..MParts::default() };
+    assert_eq!(Body::from(parts).info().unwrap().to_string(), "{1=(2, 3),4=(0, 0)}");
+    assert!(Body::from(messages::MNothing::default()).info().is_none());
+    let names = [field::M_PARTS_MORE, field::M_PARTS_BODY, field::M_PARTS, field::M_REPORT_A];
+    assert_eq!(names.map(|f| f.filter), ["msgr2.parts.more", "msgr2.parts.body", "msgr2.parts", "msgr2.report.a"]);
 }
 
 /// A small change of some bytes.
@@ -1030,6 +1081,16 @@ proptest! {
         let _ = check_frame!(one, tag, &parts, &told);
         let _ = check_frame!(two_5, tag, &parts, &told);
         let _ = check_frame!(three, tag + 5, &parts, &told);
+    }
+
+    #[test]
+    fn any_messages_are_refused_or_come_back(
+        kind in prop_oneof![Just(40), Just(41), Just(0x102)],
+        version in 0_u16..4,
+        parts in proptest::collection::vec(proptest::collection::vec(prop_oneof![3 => 0_u8..4, 1 => any::<u8>()], 0..14), 3),
+        told in contexts(),
+    ) {
+        let _ = check_message(kind, version, &parts, &told);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! inheritance, and is what lint and generators read.
 
 use std::fmt;
+use std::ops::Range;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -46,7 +47,7 @@ pub struct File {
     pub guards: Named<Described>,
     /// Names of what a peer does in a move.
     pub actions: Named<Described>,
-    /// Message bodies by message type.
+    /// Message bodies. The name is that of a value of the enum `message_type`, in small letters.
     pub messages: Named<Message>,
     /// Whole conversations of a dialect, byte for byte.
     pub exchanges: Named<Exchange>,
@@ -745,8 +746,6 @@ pub struct Move {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
-    /// The message type: a value of the enum `message_type`.
-    pub number: u16,
     /// One sentence.
     pub doc: String,
     /// The first Ceph release with it.
@@ -755,10 +754,24 @@ pub struct Message {
     pub source: Option<String>,
     /// The newest header version described, and the oldest reader that understands it.
     pub versions: MessageVersions,
-    /// The fields of the front segment.
+    /// How it is shown.
+    #[serde(default)]
+    pub display: Display,
+    /// The facts that matter, in one line for the info column; `{field}` stands for a field's text.
+    pub info: Option<String>,
+    /// The fields of the front; `since` and `until` are held against the header's version.
     #[serde(default)]
     pub front: Vec<At<Field>>,
-    /// Bytes and values.
+    /// The fields of the middle. Without any its bytes are kept as they are.
+    #[serde(default)]
+    pub middle: Vec<At<Field>>,
+    /// The fields of the data. Without any its bytes are kept as they are.
+    #[serde(default)]
+    pub data: Vec<At<Field>>,
+    /// The fields of front, middle and data, one behind the other; put together when the spec is.
+    #[serde(skip)]
+    pub fields: Vec<At<Field>>,
+    /// Bytes, with `|` between front, middle and data, and values.
     #[serde(default)]
     pub examples: Vec<At<Example>>,
     /// Bytes that a reader must refuse.
@@ -766,7 +779,20 @@ pub struct Message {
     pub refused: Vec<At<Refused>>,
 }
 
-/// The versions of a message.
+impl Message {
+    /// The first part of its fields' filter names.
+    pub fn filter(&self, name: &str) -> String {
+        self.display.filter.clone().unwrap_or_else(|| format!("msgr2.{name}"))
+    }
+
+    /// Where the fields of front, middle and data are among all [`fields`](Self::fields).
+    pub fn parts(&self) -> [Range<usize>; 3] {
+        let (middle, data) = (self.front.len(), self.front.len() + self.middle.len());
+        [0..middle, middle..data, data..self.fields.len()]
+    }
+}
+
+/// The versions of a message, as its senders write them into the header.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageVersions {

@@ -145,6 +145,9 @@ impl Spec {
             )*};
         }
         merge!(common, context, limits, findings, enums, flags, types, guards, actions, messages);
+        for message in self.messages.values_mut() {
+            message.fields = [&message.front, &message.middle, &message.data].into_iter().flatten().cloned().collect();
+        }
         File {
             dialect: file.dialect,
             banner: file.banner,
@@ -289,6 +292,13 @@ impl Spec {
     pub fn find_type<'a>(&'a self, dialect: Option<&'a DialectView>, name: &str) -> Option<&'a At<Struct>> {
         let own = dialect.and_then(|d| self.ancestry(d).find_map(|d| d.types.get(name)));
         own.or_else(|| self.types.get(name))
+    }
+
+    /// The message type that a message's name means: its name and its number.
+    pub fn message_type<'a>(&'a self, message: &str) -> Option<(&'a str, u16)> {
+        let types = self.enums.get("message_type")?;
+        let (name, value) = types.values.iter().find(|(name, _)| name.to_lowercase() == message)?;
+        Some((name, u16::try_from(value.number).ok()?))
     }
 
     /// The file of an item, by section and name; for an item of a dialect with its folder in front.

@@ -14,6 +14,10 @@ common:
   preamble: {type: empty, doc: "A."}
   epilogue: {type: empty, doc: "A."}
   extra: {type: rest, doc: "A."}
+  middle: {type: rest, doc: "A."}
+  middle_extra: {type: rest, doc: "A."}
+  data: {type: rest, doc: "A."}
+  data_extra: {type: rest, doc: "A."}
   unknown: {type: rest, doc: "A."}
   encrypted: {type: rest, doc: "A."}
   undecoded: {type: rest, doc: "A."}
@@ -86,14 +90,21 @@ types:
       - {doc: a, hex: "01", error: incomplete, at: kind}
 messages:
   map:
-    number: 4
     doc: A.
     release: "14.2.0"
     source: Ceph
     versions: {head: 2, compat: 1}
+    info: "{epoch}"
     front:
       - {name: fsid, type: uuid, doc: "A."}
       - {name: epoch, type: u32, since: 2, doc: "A."}
+    middle:
+      - {name: title, type: string, doc: "A."}
+      - {name: size, type: u16, since: 2, doc: "A."}
+    data:
+      - {name: body, type: {switch: epoch, 1: point}, doc: "A."}
+    examples:
+      - {doc: a, hex: "01 | 02 | 03", value: {}}
 "#;
 
 const DIALECT: &str = r#"
@@ -253,9 +264,41 @@ fn numbers() {
     finds("bits: [1, 0]", "bit: 1, with: ONE", "names no flag with the same bits");
     finds("  news:\n    number: 3", "  news:\n    number: 2", "answer has the number 2 already");
     finds("  news:\n    number: 3", "  news:\n    number: 0", "0 is no tag");
-    finds("    number: 4\n", "    number: 7\n", "has no value 7");
-    finds("    number: 4\n", "    number: 5\n", "is called LOG");
+    finds("  map:\n", "  §map_of_all:\n", "the enum message_type has no MAP_OF_ALL");
     finds("method: {type: kind,", "method: {type: s8,", "neither an enum nor an unsigned integer");
+}
+
+#[test]
+fn messages() {
+    let twice = SHARED.replace("messages:\n", "messages:\n  map: {doc: A., versions: {head: 1, compat: 1}}\n");
+    assert!(load::text("types/all.yaml", &twice).is_err());
+    finds("versions: {head: 2, compat: 1}", "versions: {head: 2, compat: 3}", "older than the oldest reader's, 3");
+    finds("name: epoch, type: u32, since: 2,", "name: epoch, type: u32, since: 3,", "beyond the newest version, 2");
+    finds("name: fsid, type: uuid,", "name: fsid, type: uid,", "`uid` names no type");
+    finds("{switch: epoch, 1: point}", "{switch: epoch, 1: pint}", "`pint` names no type");
+    finds("{switch: epoch, 1: point}", "{switch: size_of_all, 1: point}", "names no earlier field");
+    finds("info: \"{epoch}\"", "§info: \"{epochs}\"", "names no field");
+    finds(
+        "name: title, type: string,",
+        "name: title, type: rest,",
+        "takes all bytes that are left, but `size` follows",
+    );
+    // the end of one part is not the end of the next, and neither is its beginning
+    assert_eq!(check(&SHARED.replace("name: fsid, type: uuid,", "name: fsid, type: list<uuid>,"), DIALECT, CHILD), []);
+    let greedy = SHARED.replace("name: epoch, type: u32, since: 2,", "name: epoch, type: rest, since: 2,");
+    let problems = check(&greedy.replace("switch: epoch, 1:", "switch: size, 1:"), DIALECT, CHILD);
+    assert_eq!(problems, []);
+    finds("{name: title, type: string,", "{name: data_extra, type: string,", "by its header or end");
+    finds("{name: title, type: string,", "{name: epoch, type: string,", "another field is called `epoch`");
+    finds("{name: title, type: string,", "{name: length, type: u8, length_of: body,", "`body` names no later field");
+    let example = SHARED.replace("    examples:\n      - {doc: a, hex: \"01 | 02 | 03\", value: {}}\n", "");
+    let problems = check(&example, DIALECT, CHILD);
+    assert!(problems.len() == 1 && problems[0].key == "messages.map" && problems[0].what == "has no example");
+    finds("hex: \"01 | 02 | 03\"", "hex: \"01 | 02 | 03 | 04\"", "has 4 segments where 3 are allowed");
+    let filter =
+        SHARED.replace("    info: \"{epoch}\"\n", "    display: {filter: msgr2.shape}\n    info: \"{epoch}\"\n");
+    let filter = filter.replace("name: fsid,", "name: kind,");
+    assert!(check(&filter, DIALECT, CHILD).iter().any(|p| p.what.contains("filter name `msgr2.shape.kind` already")));
 }
 
 #[test]
@@ -679,8 +722,9 @@ fn names() {
     finds("name: y,", "name: x,", "another field is called `x`");
     finds("many: {number", "Many: {number", "neither in snake_case");
     finds("many: {number", "SOME: {number", "is the same as `some`");
-    let clash = SHARED.replace("  map:\n", "  maps:\n");
-    assert!(check(&clash, DIALECT, CHILD).iter().any(|p| p.what.contains("is called MAP")));
+    let clash = SHARED.replace("  point:\n", "  m_map:\n").replace("point", "m_map");
+    let problems = check(&clash, &DIALECT.replace("point", "m_map"), CHILD);
+    assert!(problems.iter().any(|p| p.key == "messages.map" && p.what.contains("types.m_map has this name already")));
     let union = SHARED.replace("  point:\n", "  shape_body:\n").replace("point", "shape_body");
     assert!(
         check(&union, DIALECT.replace("point", "shape_body").as_str(), CHILD)

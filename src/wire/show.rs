@@ -20,6 +20,22 @@ impl<T: fmt::Display> fmt::Display for Join<'_, T> {
     }
 }
 
+/// Keys and values with commas between them, in braces.
+pub struct JoinMap<'a, K, V>(pub &'a [(K, V)]);
+
+impl<K: fmt::Display, V: fmt::Display> fmt::Display for JoinMap<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, (key, value)) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{key}={value}")?;
+        }
+        f.write_str("}")
+    }
+}
+
 /// A value, or nothing.
 pub struct Maybe<'a, T>(pub &'a Option<T>);
 

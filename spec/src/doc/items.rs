@@ -107,14 +107,26 @@ impl<'a> Doc<'a> {
         for (name, message) in &self.spec.messages {
             page.heading(3, &format!("message-{name}"), name);
             let MessageVersions { head, compat } = message.versions;
+            let (called, number) = self.spec.message_type(name).unwrap_or_default();
             page.line(&format!(
-                "Message type {}. {} Its newest version is {head}; readers of version {compat} understand it.",
-                message.number,
+                "Message type {number}, [{called}](#enum-message_type). {} Senders give it version {head}, which readers \
+                 of version {compat} understand.",
                 prose(&message.doc)
             ));
             page.gap();
             origin(page, message.release.as_deref(), message.source.as_deref());
-            self.fields(page, None, &format!("msgr2.{name}"), None, &message.front);
+            let filter = message.filter(name);
+            for (part, fields) in [("front", &message.front), ("middle", &message.middle), ("data", &message.data)] {
+                if !fields.is_empty() {
+                    page.line(&format!("The {part}:"));
+                    page.gap();
+                    self.fields(page, None, &filter, None, fields);
+                }
+            }
+            if message.fields.is_empty() {
+                page.line("It has no body.");
+                page.gap();
+            }
             self.examples(page, &message.examples, &message.refused);
         }
     }

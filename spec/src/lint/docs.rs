@@ -68,6 +68,7 @@ impl<'a> Lint<'a> {
             let (doc, source): (&str, Option<&str>) = match body.kind {
                 BodyKind::Message => {
                     let message = &spec.messages[body.name];
+                    self.display(site, &message.display, None);
                     (&message.doc, message.source.as_deref())
                 }
                 BodyKind::Frame | BodyKind::Segments => match site.dialect.and_then(|d| d.tags.get(body.name)) {

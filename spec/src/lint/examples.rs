@@ -14,7 +14,7 @@ impl<'a> Lint<'a> {
     pub(super) fn examples(&mut self) {
         let spec = self.spec;
         for body in self.bodies() {
-            if body.examples.is_empty() && matches!(body.kind, BodyKind::Frame | BodyKind::Segments) {
+            if body.examples.is_empty() && body.kind != BodyKind::Struct {
                 self.report(&body.site, "has no example");
             }
             let most = segments(&body);
@@ -76,6 +76,8 @@ impl<'a> Lint<'a> {
 fn segments(body: &Body<'_>) -> usize {
     match body.kind {
         BodyKind::Segments => body.fields.len().min(MOST_SEGMENTS),
-        _ => 1,
+        // front, middle and data
+        BodyKind::Message => 3,
+        BodyKind::Struct | BodyKind::Frame => 1,
     }
 }

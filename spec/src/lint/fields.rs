@@ -257,7 +257,7 @@ impl<'a> Lint<'a> {
         }
         for (key, name) in targets {
             let found = body.fields.iter().position(|f| f.name == *name);
-            let Some(at) = found.filter(|at| *at > index) else {
+            let Some(at) = found.filter(|at| *at > index && body.together(index, *at)) else {
                 self.report(site, format!("{key}: `{name}` names no later field"));
                 continue;
             };
@@ -416,9 +416,8 @@ impl<'a> Lint<'a> {
             if depth + 1 == path.len() {
                 let has_text = match &ty {
                     None => true,
-                    Some(Type::List(item) | Type::Counted(item) | Type::Array(item, _)) if !optional => {
-                        self.has_text(dialect, item)
-                    }
+                    Some(Type::List(item) | Type::Counted(item) | Type::Array(item, _)) => self.has_text(dialect, item),
+                    Some(Type::Map(key, value)) => self.has_text(dialect, key) && self.has_text(dialect, value),
                     Some(ty) => self.has_text(dialect, ty),
                 };
                 return if has_text { Ok(()) } else { Err("has no text; does its type lack a summary?") };

@@ -86,7 +86,7 @@ impl<'a> Lint<'a> {
         let mut places = Vec::new();
         for body in self.bodies() {
             let module = body.site.dialect.map(|d| format!("{}_", d.module())).unwrap_or_default();
-            let prefix = constant(&format!("{module}{}", body.name));
+            let prefix = constant(&format!("{module}{}", body.rust_name()));
             for field in body.fields {
                 places.push((format!("{prefix}_{}", constant(&field.name)), body.site.part(&field.name, field.line)));
             }

@@ -14,8 +14,11 @@ mod structs;
 mod texts;
 mod types;
 
+use std::ops::Range;
+
 use crate::load::Problem;
 use crate::model::*;
+use crate::rust;
 use crate::spec::{DialectView, Spec};
 
 /// All that is wrong with a spec whose files can be read. Nothing, if code and documentation can be made of it.
@@ -83,6 +86,8 @@ struct Body<'a> {
     /// The oldest reader that understands the newest version; only where readers skip what is appended.
     compat: Option<u16>,
     open: bool,
+    /// Where a message's front, middle and data are among the fields.
+    parts: Option<[Range<usize>; 3]>,
     /// The text made for people: its key, and the text itself.
     template: Option<(&'static str, &'a str)>,
     release: Option<&'a str>,
@@ -115,7 +120,36 @@ impl Body<'_> {
         if self.open || self.versioned.is_some_and(|v| v.compat.is_some()) {
             taken.push("extra");
         }
+        if let Some([_, middle, data]) = &self.parts {
+            taken.push(if middle.is_empty() { "middle" } else { "middle_extra" });
+            taken.push(if data.is_empty() { "data" } else { "data_extra" });
+        }
         taken
+    }
+
+    /// Its fields, by the segments that they stand in.
+    fn segments(&self) -> Vec<&[At<Field>]> {
+        match (&self.parts, self.kind) {
+            (Some(parts), _) => parts.iter().map(|part| &self.fields[part.clone()]).collect(),
+            (None, BodyKind::Segments) => self.fields.chunks(1).collect(),
+            (None, _) => vec![self.fields],
+        }
+    }
+
+    /// Whether two fields stand in the same segment.
+    fn together(&self, one: usize, other: usize) -> bool {
+        match (&self.parts, self.kind) {
+            (Some(parts), _) => parts.iter().any(|part| part.contains(&one) && part.contains(&other)),
+            (None, kind) => kind != BodyKind::Segments || one == other,
+        }
+    }
+
+    /// What the name begins with, from which Rust makes names.
+    fn rust_name(&self) -> String {
+        match self.kind {
+            BodyKind::Message => rust::messages::rust_name(self.name),
+            _ => self.name.to_owned(),
+        }
     }
 }
 
@@ -172,6 +206,7 @@ fn struct_body<'a>(site: Site<'a>, name: &'a str, s: &'a Struct) -> Body<'a> {
         newest: versioned.map(|v| v.version.into()),
         compat: versioned.and_then(|v| v.compat).map(u16::from),
         open: s.open,
+        parts: None,
         template: s.summary.as_deref().map(|text| ("summary", text)),
         release: s.release.as_deref(),
         examples: &s.examples,
@@ -191,6 +226,7 @@ fn frame_body<'a>(site: Site<'a>, name: &'a str, tag: &'a Tag) -> Body<'a> {
         newest: None,
         compat: None,
         open: tag.open,
+        parts: None,
         template: tag.info.as_deref().map(|text| ("info", text)),
         release: Some(&tag.release),
         examples: &tag.examples,
@@ -203,13 +239,14 @@ fn message_body<'a>(site: Site<'a>, name: &'a str, message: &'a Message) -> Body
         site,
         name,
         kind: BodyKind::Message,
-        fields: &message.front,
+        fields: &message.fields,
         versioned: None,
         version: Some("$message_version"),
         newest: Some(message.versions.head),
         compat: Some(message.versions.compat),
         open: true,
-        template: None,
+        parts: Some(message.parts()),
+        template: message.info.as_deref().map(|text| ("info", text)),
         release: message.release.as_deref(),
         examples: &message.examples,
         refused: &message.refused,

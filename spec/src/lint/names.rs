@@ -93,7 +93,9 @@ impl<'a> Lint<'a> {
             for field in body.fields {
                 let (name, site) = (field.name.as_str(), body.site.part(&field.name, field.line));
                 self.snake(&site, name);
-                if TAKEN_FIELDS.contains(&name) && (name != "segments" || body.kind == BodyKind::Segments) {
+                if TAKEN_FIELDS.contains(&name)
+                    && (name != "segments" || matches!(body.kind, BodyKind::Segments | BodyKind::Message))
+                {
                     self.report(&site, format!("generated code needs the name `{name}` for itself"));
                 }
                 if taken.contains(&name) {
@@ -116,13 +118,18 @@ impl<'a> Lint<'a> {
         for (name, f) in &spec.flags {
             all.push(("flags", self.shared("flags", name, f.line), name.clone()));
         }
-        for body in self.bodies().iter().filter(|b| b.kind != BodyKind::Message) {
-            let what = if body.kind == BodyKind::Struct { "type" } else { "frame" };
-            all.push((what, body.site.clone(), body.name.to_owned()));
+        for body in self.bodies() {
+            let what = match body.kind {
+                BodyKind::Struct => "type",
+                BodyKind::Frame | BodyKind::Segments => "frame",
+                BodyKind::Message => "message",
+            };
+            let name = body.rust_name();
+            all.push((what, body.site.clone(), name.clone()));
             for field in body.fields {
                 if matches!(field.holds.as_ref().unwrap_or(&field.ty), TypeRef::Switch(_)) {
                     let site = body.site.part(&field.name, field.line);
-                    all.push(("union", site, format!("{}_{}", body.name, field.name)));
+                    all.push(("union", site, format!("{name}_{}", field.name)));
                 }
             }
         }

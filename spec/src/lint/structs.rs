@@ -16,6 +16,10 @@ const NEEDED: &[(&str, &str)] = &[
     ("unknown", "rest"),
     ("encrypted", "rest"),
     ("undecoded", "rest"),
+    ("middle", "rest"),
+    ("data", "rest"),
+    ("middle_extra", "rest"),
+    ("data_extra", "rest"),
 ];
 
 impl<'a> Lint<'a> {
@@ -55,10 +59,10 @@ impl<'a> Lint<'a> {
             for (index, field) in body.fields.iter().enumerate() {
                 self.field(&body, index, field);
             }
-            if body.kind != BodyKind::Segments {
-                self.order(&body);
+            for fields in body.segments() {
+                self.order(&body, fields);
+                self.holes(&body, fields);
             }
-            self.holes(&body);
             if let Some((key, text)) = body.template {
                 self.template(&body, key, text);
             }
@@ -90,10 +94,10 @@ impl<'a> Lint<'a> {
     }
 
     /// What follows something that takes all bytes would never be read.
-    fn order(&mut self, body: &Body<'a>) {
-        for (index, field) in body.fields.iter().enumerate() {
+    fn order(&mut self, body: &Body<'a>, fields: &[At<Field>]) {
+        for (index, field) in fields.iter().enumerate() {
             let site = body.site.part(&field.name, field.line);
-            let Some(next) = body.fields.get(index + 1) else { break };
+            let Some(next) = fields.get(index + 1) else { break };
             if self.greedy_field(site.dialect, field) {
                 self.report(&site, format!("takes all bytes that are left, but `{}` follows", next.name));
             } else if asks_for_more(field) && !asks_for_more(next) {
@@ -104,12 +108,12 @@ impl<'a> Lint<'a> {
     }
 
     /// Since and until of all fields together.
-    fn holes(&mut self, body: &Body<'a>) {
+    fn holes(&mut self, body: &Body<'a>, fields: &[At<Field>]) {
         // Readers that skip what is appended find new fields only at the end. Versions that they refuse don't matter.
         if let Some(compat) = body.compat {
             let mut newest = 0;
-            for field in body.fields {
-                let since = field.since.unwrap_or(0);
+            for (index, field) in fields.iter().enumerate() {
+                let since = place_since(fields, index);
                 if since < newest && newest > compat {
                     let site = body.site.part(&field.name, field.line);
                     let what = format!(
@@ -122,7 +126,7 @@ impl<'a> Lint<'a> {
             }
         }
         // a field that took another's place
-        for pair in body.fields.windows(2) {
+        for pair in fields.windows(2) {
             if let (Some(until), Some(since)) = (pair[0].until, pair[1].since)
                 && since > until.saturating_add(1)
             {
@@ -131,5 +135,14 @@ impl<'a> Lint<'a> {
                 self.report(&site, what);
             }
         }
+    }
+}
+
+/// The version since which something stands where a field does: the field, or those whose place it took.
+fn place_since(fields: &[At<Field>], index: usize) -> u16 {
+    let since = fields[index].since.unwrap_or(0);
+    match index.checked_sub(1).map(|before| (before, fields[before].until)) {
+        Some((before, Some(until))) if until.checked_add(1) == Some(since) => place_since(fields, before),
+        _ => since,
     }
 }

@@ -162,7 +162,7 @@ impl<'a> Generator<'a> {
             return self.structure(&scope, name, &body);
         }
         let plans: Vec<FieldPlan> = body.fields.iter().map(|f| self.plan(f)).collect::<Result<_, _>>()?;
-        let declaration = self.declaration(&scope, name, &body, &plans)?;
+        let declaration = self.declaration(&scope, name, &body, &plans, &[])?;
         let (lifetime, anonymous) = self.lifetimes(&scope, &body);
         let rust_name = pascal(name);
         let type_name = format_ident!("{rust_name}");

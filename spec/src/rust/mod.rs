@@ -5,6 +5,7 @@
 mod enums;
 mod fields;
 mod frames;
+pub(crate) mod messages;
 pub(crate) mod names;
 mod read;
 mod states;
@@ -218,101 +219,6 @@ impl<'a> Generator<'a> {
                 #structs
                 #frames
                 #states
-            }
-        })
-    }
-
-    fn messages(&mut self) -> Result<TokenStream, String> {
-        let spec = self.spec;
-        if spec.messages.is_empty() {
-            return Ok(TokenStream::new());
-        }
-        let mut structs = TokenStream::new();
-        let (mut variants, mut reads, mut writes) = (Vec::new(), Vec::new(), Vec::new());
-        for (name, message) in &spec.messages {
-            let front = Struct {
-                doc: message.doc.clone(),
-                release: message.release.clone(),
-                source: message.source.clone(),
-                versioned: None,
-                version: Some("$message_version".into()),
-                open: true,
-                text: None,
-                max: None,
-                summary: None,
-                display: Display { filter: Some(format!("msgr2.{name}")), ..Display::default() },
-                fields: message.front.clone(),
-                examples: Vec::new(),
-                refused: Vec::new(),
-            };
-            let scope = Scope::new(None, name, &front.display);
-            structs.extend(self.structure(&scope, name, &front)?);
-            let (variant, number, doc) = (format_ident!("{}", pascal(name)), message.number, &message.doc);
-            let lifetime = self.struct_lifetime(None, &front);
-            let filter = format!("msgr2.{name}");
-            let body = self.fields.add(
-                &format!("{}_BODY", scope.constant),
-                name,
-                &filter,
-                &names::label(name),
-                doc,
-                quote!(Kind::Struct(false)),
-                &Display::default(),
-            );
-            variants.push(quote!(#[doc = #doc] #variant(#variant #lifetime),));
-            reads.push(quote!(#number => reader.composite(trace, #body, context).map(Body::#variant),));
-            writes.push(quote!(Body::#variant(body) => body.encode(writer),));
-        }
-        let other = self.fields.add(
-            "MESSAGE_BODY",
-            "body",
-            "msgr2.message.body",
-            "Body",
-            "A message body that the spec doesn't lay out.",
-            quote!(Kind::Bytes),
-            &Display::default(),
-        );
-        Ok(quote! {
-            /// Message bodies.
-            pub mod messages {
-                #[allow(unused_imports)]
-                use super::{Context, field, info, limits, types::*, wire};
-                #[allow(unused_imports)]
-                use wire::{Composite as _, Encode as _, Integer as _};
-                #structs
-                /// The front of a message.
-                #[derive(Clone, Debug, PartialEq)]
-                #[allow(missing_docs)]
-                pub enum Body<'a> {
-                    #(#variants)*
-                    /// Anything else.
-                    Other(wire::Blob<'a>),
-                }
-                impl<'a> Body<'a> {
-                    /// Reads the front of a message of this type; its version is in the context.
-                    pub fn decode<T: wire::Trace>(
-                        message_type: u16,
-                        reader: &mut wire::Reader<'a>,
-                        context: &Context,
-                        trace: &mut T,
-                    ) -> Result<Self, wire::Error> {
-                        match message_type {
-                            #(#reads)*
-                            _ => Ok(Body::Other(reader.rest(trace, #other))),
-                        }
-                    }
-                }
-                impl wire::Encode for Body<'_> {
-                    fn encode(&self, writer: &mut wire::Writer) -> Result<(), wire::Error> {
-                        match self {
-                            #(#writes)*
-                            Body::Other(bytes) => {
-                                writer.put(bytes);
-                                Ok(())
-                            }
-                        }
-                    }
-                }
             }
         })
     }

@@ -73,7 +73,7 @@ impl<'a> Generator<'a> {
         quote!(#marker #version #rest)
     }
 
-    fn read_field(
+    pub(super) fn read_field(
         &mut self,
         scope: &Scope<'a>,
         owner: &str,

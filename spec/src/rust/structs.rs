@@ -56,7 +56,8 @@ impl<'a> Generator<'a> {
         let rust_name = pascal(name);
         let type_name = format_ident!("{rust_name}");
         let plans: Vec<FieldPlan> = s.fields.iter().map(|f| self.plan(f)).collect::<Result<_, _>>()?;
-        let declaration = self.declaration(scope, name, s, &plans)?;
+        let kept: &[&str] = if keeps_extra(s) { &["extra"] } else { &[] };
+        let declaration = self.declaration(scope, name, s, &plans, kept)?;
         let (lifetime, anonymous) = self.lifetimes(scope, s);
         let min_size = self.struct_min_size(scope.dialect, s);
         let (decode, encode) = match &s.text {
@@ -94,13 +95,14 @@ impl<'a> Generator<'a> {
         (lifetime, anonymous)
     }
 
-    /// The Rust type with its default and its text.
+    /// The Rust type with its default and its text. `kept` are common fields with bytes that the spec doesn't lay out.
     pub(super) fn declaration(
         &mut self,
         scope: &Scope<'a>,
         name: &str,
         s: &Struct,
         plans: &[FieldPlan<'_>],
+        kept: &[&str],
     ) -> Result<TokenStream, String> {
         let rust_name = pascal(name);
         let type_name = format_ident!("{rust_name}");
@@ -136,13 +138,15 @@ impl<'a> Generator<'a> {
             declared.push(quote!(#[doc = #doc] #attribute pub #name: #rust,));
             defaults.push(quote!(#name: #default,));
         }
-        if keeps_extra(s) {
+        for name in kept {
+            let doc = self.spec.common.get(*name).map_or("", |common| &common.doc);
+            let name = ident(name);
             declared.push(quote! {
-                /// What a newer sender appended.
+                #[doc = #doc]
                 #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "wire::Blob::is_empty"))]
-                pub extra: wire::Blob<'a>,
+                pub #name: wire::Blob<'a>,
             });
-            defaults.push(quote!(extra: Default::default(),));
+            defaults.push(quote!(#name: Default::default(),));
         }
 
         let display = match &s.summary {
@@ -386,7 +390,14 @@ impl<'a> Generator<'a> {
                     Some(Type::List(_) | Type::Counted(_) | Type::Array(..)) if !optional => {
                         quote!(wire::Join(&#access))
                     }
+                    Some(Type::Map(..)) if !optional => quote!(wire::JoinMap(&#access)),
                     Some(Type::Optional(_)) if !optional => quote!(wire::Maybe(&#access)),
+                    Some(Type::List(_) | Type::Counted(_) | Type::Array(..)) => {
+                        quote!(wire::Maybe(&#access.as_ref().map(|items| wire::Join(items))))
+                    }
+                    Some(Type::Map(..)) => {
+                        quote!(wire::Maybe(&#access.as_ref().map(|entries| wire::JoinMap(entries))))
+                    }
                     _ if optional => quote!(wire::Maybe(&#access)),
                     _ => access,
                 };

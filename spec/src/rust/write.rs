@@ -52,7 +52,7 @@ impl<'a> Generator<'a> {
         quote!(field::#name)
     }
 
-    fn write_field(
+    pub(super) fn write_field(
         &self,
         scope: &Scope<'a>,
         owner: &str,
