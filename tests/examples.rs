@@ -179,6 +179,9 @@ fn structures() {
         })*};
     }
     check!(
+        types::CephxRotatingSecrets,
+        types::CephxSessionReply,
+        types::CephxSessionRequest,
         types::EntityAddr,
         types::MessageHeader,
         v2_0::Banner,
