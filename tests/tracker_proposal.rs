@@ -94,7 +94,7 @@ fn count(told: &[Told], verdict: Verdict) -> usize {
 
 fn services(cluster: &Cluster) -> Knowledge {
     let knowledge = Knowledge::default();
-    knowledge.add_service_keys(cluster.authority.services());
+    knowledge.add_service_keys(&cluster.authority.services());
     knowledge
 }
 

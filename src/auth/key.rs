@@ -114,7 +114,7 @@ impl Key {
     /// The form that keyrings have.
     pub fn to_base64(&self) -> Zeroizing<String> {
         // the length was checked when the key was made, and nothing else can go wrong
-        let bytes = Zeroizing::new(self.to_wire().to_bytes().unwrap_or_default());
+        let bytes = self.to_wire().to_secret_bytes().unwrap_or_default();
         Zeroizing::new(STANDARD.encode(&*bytes))
     }
 

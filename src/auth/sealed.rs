@@ -10,7 +10,7 @@ use crate::Context;
 use crate::crypto::Random;
 use crate::types::{
     CephxAuthorize, CephxAuthorizeChallenge, CephxAuthorizeReply, CephxConnectionSecret, CephxHeldTicket,
-    CephxServiceTicket, CephxServiceTicketInfo,
+    CephxRotatingSecrets, CephxServiceTicket, CephxServiceTicketInfo,
 };
 use crate::wire::{Blob, Composite, Encode, Error, Reader, Sealed};
 
@@ -38,6 +38,7 @@ held! {
     CephxAuthorizeChallenge;
     CephxAuthorizeReply<'a>;
     CephxServiceTicketInfo<'a>;
+    CephxRotatingSecrets<'a>;
 }
 
 /// The plaintext of a sealed structure, wiped on drop.
@@ -91,7 +92,7 @@ impl<T: Held, const USAGE: u32> Sealed<'_, T, USAGE> {
         value: &T::From<'_>,
         random: &mut dyn Random,
     ) -> Result<Sealed<'static, T, USAGE>, SealError> {
-        let plain = Zeroizing::new(value.to_bytes()?);
+        let plain = value.to_secret_bytes()?;
         Ok(Sealed::new(Blob::from(key.seal(USAGE, &plain, random))))
     }
 }

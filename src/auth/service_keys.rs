@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::ini::{self, Line};
 use super::keyring::text;
-use super::{Key, KeyError, KeyringError, KeyringProblem, entity_name};
+use super::{Key, KeyError, KeyringError, KeyringProblem, Time, entity_name, utime};
 use crate::crypto::Random;
 use crate::types::{CryptoType, EntityType};
 use crate::wire::Utime;
@@ -20,17 +20,27 @@ use crate::wire::Utime;
 /// [service.osd]
 ///     key.1 = AQDp9AJrp/XwDhAAA2rgPdd1gdM9E+1agg+g0g==
 ///     key.2 = AQDp9AJrrCjyDhAAjpTanaaPJeb2ASeIvbsMSw==
+///     expires.1 = 1700003600
 /// ```
+///
+/// `expires` (seconds since 1970) may be missing: such a key has no end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceKeys {
-    services: BTreeMap<EntityType, BTreeMap<u64, Key>>,
+    services: BTreeMap<EntityType, BTreeMap<u64, Generation>>,
+}
+
+/// A key, and when it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Generation {
+    key: Key,
+    expires: Option<Time>,
 }
 
 /// Why a service key can't be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddError {
     /// The service has three already.
-    #[error("a service has {GENERATIONS} keys at most")]
+    #[error("a service has {} keys at most", ServiceKeys::GENERATIONS)]
     Full,
     /// No kind of entity, or several, or none.
     #[error("{0:?} is no service")]
@@ -43,14 +53,15 @@ pub enum AddError {
     Reserved,
 }
 
-const GENERATIONS: usize = 3;
-
 /// What stands for a service's own long-term key on the wire.
 const OWN_KEY: u64 = u64::MAX;
 
 const PREFIX: &str = "service.";
 
 impl ServiceKeys {
+    /// The most keys of one service.
+    pub const GENERATIONS: usize = 3;
+
     /// None at all.
     pub fn new() -> Self {
         ServiceKeys::default()
@@ -59,7 +70,7 @@ impl ServiceKeys {
     /// Reads a file's content. `[global]` is skipped.
     pub fn parse(bytes: impl AsRef<[u8]>) -> Result<Self, KeyringError> {
         let mut keys = ServiceKeys::new();
-        let mut section = None;
+        let (mut section, mut expirations) = (None, Vec::new());
         for (line, content) in ini::lines(text(bytes.as_ref())?) {
             let at = |what: KeyringProblem| KeyringError { line, what };
             match content.map_err(|()| at(KeyringProblem::Syntax))? {
@@ -73,12 +84,23 @@ impl ServiceKeys {
                     None => return Err(at(KeyringProblem::OutsideSection)),
                     Some(None) => {}
                     Some(Some(service)) => {
-                        let number = name.strip_prefix("key.").and_then(|number| number.parse().ok());
-                        let Some(id) = number else { return Err(at(KeyringProblem::Number(name))) };
+                        let number = |prefix| name.strip_prefix(prefix).and_then(|number| number.parse().ok());
+                        if let Some(id) = number("expires.") {
+                            let seconds = value.parse().map_err(|_| at(KeyringProblem::Number(name.clone())))?;
+                            expirations.push((service, id, Time::from_secs(seconds)));
+                            continue;
+                        }
+                        let Some(id) = number("key.") else { return Err(at(KeyringProblem::Number(name))) };
                         let key = Key::from_base64(&value).map_err(|e| at(e.into()))?;
                         keys.insert(service, id, key).map_err(|e| at(e.into()))?;
                     }
                 },
+            }
+        }
+        // they may stand before their keys
+        for (service, id, expires) in expirations {
+            if let Some(generation) = keys.services.get_mut(&service).and_then(|keys| keys.get_mut(&id)) {
+                generation.expires = Some(expires);
             }
         }
         Ok(keys)
@@ -90,28 +112,40 @@ impl ServiceKeys {
         // a String takes all that is written to it
         for (service, keys) in &self.services {
             let _ = writeln!(text, "[{PREFIX}{}]", entity_name::kind_name(*service));
-            for (id, key) in keys {
-                let _ = writeln!(text, "\tkey.{id} = {}", *key.to_base64());
+            for (id, generation) in keys {
+                let _ = writeln!(text, "\tkey.{id} = {}", *generation.key.to_base64());
+                if let Some(expires) = generation.expires {
+                    let _ = writeln!(text, "\texpires.{id} = {}", expires.as_secs());
+                }
             }
         }
         text
     }
 
-    /// Adds a key, or replaces the one with its number.
+    /// Adds a key without an end, or replaces the one with its number.
     pub fn insert(&mut self, service: EntityType, id: u64, key: Key) -> Result<(), AddError> {
+        self.add(service, id, Generation { key, expires: None })
+    }
+
+    /// Adds a key that ends, or replaces the one with its number.
+    pub fn insert_until(&mut self, service: EntityType, id: u64, key: Key, expires: Time) -> Result<(), AddError> {
+        self.add(service, id, Generation { key, expires: Some(expires) })
+    }
+
+    fn add(&mut self, service: EntityType, id: u64, generation: Generation) -> Result<(), AddError> {
         if id == OWN_KEY {
             return Err(AddError::Reserved);
         }
         let keys = self.keys(service)?;
-        if keys.len() >= GENERATIONS && !keys.contains_key(&id) {
+        if keys.len() >= Self::GENERATIONS && !keys.contains_key(&id) {
             return Err(AddError::Full);
         }
-        keys.insert(id, key);
+        keys.insert(id, generation);
         Ok(())
     }
 
-    /// Makes the next key of a service, with the next number; the oldest of three goes. A service without keys gets
-    /// number 1. Returns the number.
+    /// Makes the next key of a service, without an end and with the next number; the oldest of three goes. A service
+    /// without keys gets number 1. Returns the number.
     pub fn rotate(
         &mut self,
         service: EntityType,
@@ -119,18 +153,51 @@ impl ServiceKeys {
         created: Utime,
         random: &mut dyn Random,
     ) -> Result<u64, AddError> {
-        let key = Key::generate(kind, created, random)?;
+        self.make(service, Generation { key: Key::generate(kind, created, random)?, expires: None })
+    }
+
+    /// Keeps a service's keys fresh as Ceph's monitors do: until there are three, and whenever the one in use has ended,
+    /// a new one is made that ends `lifetime` after the newest (and later than two lifetimes from now, but for the very
+    /// first). `lifetime` is that of the service's tickets. Returns how many keys were made.
+    pub fn refresh(
+        &mut self,
+        service: EntityType,
+        kind: CryptoType,
+        lifetime: Time,
+        now: Time,
+        random: &mut dyn Random,
+    ) -> Result<usize, AddError> {
+        let mut made = 0;
+        // each turn but the last adds a generation, and what is made ends later than now
+        for _ in 0..=Self::GENERATIONS {
+            let keys = self.keys(service)?;
+            let stale = |(_, generation): (&u64, &Generation)| generation.expires.is_some_and(|expires| expires <= now);
+            if keys.len() >= Self::GENERATIONS && !keys.iter().nth(1).is_some_and(stale) {
+                break;
+            }
+            let base = match keys.last_key_value() {
+                None => now,
+                Some((_, newest)) => now.saturating_add(lifetime).max(newest.expires.unwrap_or_default()),
+            };
+            let key = Key::generate(kind, utime(now), random)?;
+            self.make(service, Generation { key, expires: Some(base.saturating_add(lifetime)) })?;
+            made += 1;
+        }
+        Ok(made)
+    }
+
+    fn make(&mut self, service: EntityType, generation: Generation) -> Result<u64, AddError> {
         let keys = self.keys(service)?;
         // from 1; nobody rotates 2⁶⁴-2 times
         let id = keys.last_key_value().map_or(0, |(id, _)| *id).saturating_add(1).min(OWN_KEY - 1);
-        if keys.len() >= GENERATIONS {
+        if keys.len() >= Self::GENERATIONS {
             keys.pop_first();
         }
-        keys.insert(id, key);
+        keys.insert(id, generation);
         Ok(id)
     }
 
-    fn keys(&mut self, service: EntityType) -> Result<&mut BTreeMap<u64, Key>, AddError> {
+    fn keys(&mut self, service: EntityType) -> Result<&mut BTreeMap<u64, Generation>, AddError> {
         if !entity_name::KINDS.contains(&service) {
             return Err(AddError::NoService(service));
         }
@@ -139,14 +206,33 @@ impl ServiceKeys {
 
     /// The key with a number.
     pub fn get(&self, service: EntityType, id: u64) -> Option<&Key> {
-        self.services.get(&service)?.get(&id)
+        self.services.get(&service)?.get(&id).map(|generation| &generation.key)
+    }
+
+    /// When a key ends, if it does.
+    pub fn expires(&self, service: EntityType, id: u64) -> Option<Time> {
+        self.services.get(&service)?.get(&id)?.expires
     }
 
     /// The key that new tickets are sealed with, and its number: the second highest, or the only one.
     pub fn current(&self, service: EntityType) -> Option<(u64, &Key)> {
         let mut newest_first = self.services.get(&service)?.iter().rev();
         let newest = newest_first.next();
-        newest_first.next().or(newest).map(|(id, key)| (*id, key))
+        newest_first.next().or(newest).map(|(id, generation)| (*id, &generation.key))
+    }
+
+    /// The newest key of a service.
+    pub fn newest(&self, service: EntityType) -> Option<&Key> {
+        self.services.get(&service)?.last_key_value().map(|(_, generation)| &generation.key)
+    }
+
+    /// The same as [`ServiceKeys::current`] at a time: if that key has ended, the newest takes its place.
+    pub fn current_at(&self, service: EntityType, now: Time) -> Option<(u64, &Key)> {
+        let (id, key) = self.current(service)?;
+        if self.expires(service, id).is_none_or(|expires| now <= expires) {
+            return Some((id, key));
+        }
+        self.services.get(&service)?.last_key_value().map(|(id, generation)| (*id, &generation.key))
     }
 
     /// The services that there are keys for.
@@ -154,9 +240,15 @@ impl ServiceKeys {
         self.services.keys().copied()
     }
 
+    /// The keys of one service, the oldest first: number, key, when it ends.
+    pub fn of(&self, service: EntityType) -> impl Iterator<Item = (u64, &Key, Option<Time>)> {
+        let keys = self.services.get(&service).into_iter().flatten();
+        keys.map(|(id, generation)| (*id, &generation.key, generation.expires))
+    }
+
     /// All keys: service, number, key.
     pub fn iter(&self) -> impl Iterator<Item = (EntityType, u64, &Key)> {
-        self.services.iter().flat_map(|(service, keys)| keys.iter().map(|(id, key)| (*service, *id, key)))
+        self.services.iter().flat_map(|(service, keys)| keys.iter().map(|(id, held)| (*service, *id, &held.key)))
     }
 }
 
@@ -195,6 +287,39 @@ mod tests {
     }
 
     #[test]
+    fn refreshed_as_monitors_do() {
+        let mut random = FixedRandom::new(&[]);
+        let (osd, aes, hour) = (EntityType::OSD, CryptoType::AES, Time::from_secs(3600));
+        let start = Time::from_secs(1_700_000_000);
+        let mut keys = ServiceKeys::new();
+        let mut refresh = |keys: &mut ServiceKeys, now| keys.refresh(osd, aes, hour, now, &mut random);
+        assert_eq!(refresh(&mut keys, start), Ok(3));
+        assert_eq!(refresh(&mut keys, start), Ok(0));
+        // as the captures of new clusters have them
+        assert_eq!([1, 2, 3].map(|id| keys.expires(osd, id).unwrap() - start), [hour, hour * 2, hour * 3]);
+        assert_eq!(keys.current_at(osd, start).unwrap().0, 2);
+        assert_eq!(keys.current_at(osd, start + hour * 2).unwrap().0, 2);
+        assert_eq!(keys.current_at(osd, start + hour * 2 + Time::from_secs(1)).unwrap().0, 3);
+
+        assert_eq!(refresh(&mut keys, start + hour), Ok(0), "the one before has ended, the one in use has not");
+        assert_eq!(refresh(&mut keys, start + hour * 2), Ok(1));
+        assert_eq!(keys.iter().map(|(_, id, _)| id).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(keys.expires(osd, 4), Some(start + hour * 4));
+        // asleep for a day
+        assert_eq!(refresh(&mut keys, start + hour * 24), Ok(2));
+        assert_eq!(keys.iter().map(|(_, id, _)| id).collect::<Vec<_>>(), [4, 5, 6]);
+        assert_eq!(keys.expires(osd, 6), Some(start + hour * 27));
+        assert_eq!(ServiceKeys::parse(keys.to_text().as_bytes()), Ok(keys));
+
+        let mut endless = ServiceKeys::new();
+        for _ in 0..3 {
+            endless.rotate(osd, aes, Utime::default(), &mut FixedRandom::new(&[])).unwrap();
+        }
+        assert_eq!(refresh(&mut endless, start), Ok(0));
+        assert_eq!(refresh(&mut endless, Time::MAX), Ok(0));
+    }
+
+    #[test]
     fn as_a_file() {
         let text = format!(
             "[global]\nfsid = 1\n[service.osd]\nkey.1 = {KEY}\n key.2={KEY} # next\n[service.auth]\nkey.7 = {KEY}\n"
@@ -214,6 +339,7 @@ mod tests {
         assert_eq!(error("\n[service.rgw]"), problem(2, KeyringProblem::Service("service.rgw".into())));
         assert_eq!(error("[service.osd]\nkey = 1"), problem(2, KeyringProblem::Number("key".into())));
         assert_eq!(error("[service.osd]\nkey.x = 1"), problem(2, KeyringProblem::Number("key.x".into())));
+        assert_eq!(error("[service.osd]\nexpires.1 = soon"), problem(2, KeyringProblem::Number("expires.1".into())));
         assert_eq!(error("[service.osd]\nkey.1 = 1"), problem(2, KeyringProblem::Key(KeyError::Base64)));
         assert_eq!(error("key.1 = 1"), problem(1, KeyringProblem::OutsideSection));
         let four: String = (1..=4).map(|id| format!("key.{id} = {KEY}\n")).collect();

@@ -65,4 +65,11 @@ pub trait Encode {
         self.encode(&mut writer)?;
         Ok(writer.into_vec())
     }
+
+    /// Its bytes, if they hold secrets: they are wiped on drop, and nothing is left in memory that was outgrown.
+    fn to_secret_bytes(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        let mut writer = Writer::secret();
+        self.encode(&mut writer)?;
+        Ok(writer.into_secret())
+    }
 }

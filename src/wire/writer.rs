@@ -1,12 +1,21 @@
 //! The writer that generated code writes to.
 
+use std::fmt;
+use std::mem;
+
+use zeroize::{Zeroize as _, Zeroizing};
+
 use super::{Error, ErrorKind, Field, Integer, Scalar};
 
 /// Bytes that grow.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Writer {
     bytes: Vec<u8>,
+    secret: bool,
 }
+
+/// The room that a writer of secrets begins with, in bytes: enough for whatever is sealed in a handshake.
+const SECRET_ROOM: usize = 512;
 
 impl Writer {
     /// An empty one.
@@ -16,12 +25,22 @@ impl Writer {
 
     /// An empty one with room for so many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Writer { bytes: Vec::with_capacity(bytes) }
+        Writer { bytes: Vec::with_capacity(bytes), secret: false }
+    }
+
+    /// An empty one for secrets: no memory that it gives back still holds them.
+    pub fn secret() -> Self {
+        Writer { bytes: Vec::with_capacity(SECRET_ROOM), secret: true }
     }
 
     /// What was written.
-    pub fn into_vec(self) -> Vec<u8> {
-        self.bytes
+    pub fn into_vec(mut self) -> Vec<u8> {
+        mem::take(&mut self.bytes)
+    }
+
+    /// What was written, to be wiped in the end.
+    pub fn into_secret(self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.into_vec())
     }
 
     /// What was written.
@@ -32,7 +51,22 @@ impl Writer {
     /// Appends bytes.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
+        if self.secret {
+            self.make_room(bytes.len());
+        }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Moves what was written to a larger place and wipes the old one: a `Vec` that grows by itself wouldn't.
+    #[cold]
+    fn make_room(&mut self, more: usize) {
+        let needed = self.bytes.len() + more;
+        if needed > self.bytes.capacity() {
+            let mut larger = Vec::with_capacity(needed.max(self.bytes.capacity() * 2));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes.zeroize();
+            self.bytes = larger;
+        }
     }
 
     /// Appends a plain value.
@@ -125,7 +159,51 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.secret {
+            self.bytes.zeroize();
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} bytes)", self.bytes.len())
+    }
+}
+
 #[cold]
 fn too_many(field: Field, found: u64, limit: u64) -> Error {
     Error::new(ErrorKind::TooMany { found, limit }, 0).within(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_outgrow_their_room() {
+        let (mut plain, mut secret) = (Writer::new(), Writer::secret());
+        for byte in 0..=255u8 {
+            for writer in [&mut plain, &mut secret] {
+                writer.put(&[byte; 7]);
+            }
+            assert!(secret.bytes.len() <= secret.bytes.capacity());
+        }
+        assert!(secret.as_slice().len() > SECRET_ROOM);
+        assert_eq!(plain.as_slice(), secret.as_slice());
+        assert_eq!(format!("{secret:?}"), "Writer(1792 bytes)");
+        assert_eq!(plain.into_vec(), *secret.into_secret());
+    }
+
+    #[test]
+    fn room_is_never_made_by_the_vec_itself() {
+        let mut secret = Writer::secret();
+        secret.put(&[1; SECRET_ROOM]);
+        let before = secret.bytes.capacity();
+        secret.make_room(1);
+        assert!(secret.bytes.capacity() > before, "the move happens ahead of the write");
+        assert_eq!(secret.as_slice(), [1; SECRET_ROOM]);
+    }
 }

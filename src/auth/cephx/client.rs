@@ -1,14 +1,18 @@
 //! cephx as the one who connects.
 
+mod session;
+
+pub use session::{Due, Renewal, rotating_keys, rotating_keys_request};
+
 use std::collections::BTreeMap;
 
 use super::{Keys, asks, bit, blob, service, word};
-use crate::auth::{EntityName, Key, KeyError, OpenError, SealError, Time, time};
+use crate::auth::{AddError, EntityName, Key, KeyError, OpenError, SealError, Time, time};
 use crate::crypto::{Random, Secret, equal};
 use crate::types::{
     CephxAuthenticate, CephxAuthenticateReply, CephxAuthenticateRequest, CephxAuthorize, CephxAuthorizer,
     CephxAuthorizerReply, CephxAuthorizerWithVersion, CephxOp, CephxSealedChallenge, CephxServices, CephxTicket,
-    CephxTicketBlob, CephxTicketTicket, EntityType, Errno,
+    CephxTicketBlob, CephxTicketList, CephxTicketTicket, EntityType, Errno,
 };
 use crate::wire::Sealed;
 
@@ -52,6 +56,12 @@ pub enum ClientError {
     /// The server's answer to an authorizer doesn't prove that it could open it.
     #[error("the server's answer has a wrong nonce")]
     Nonce,
+    /// The reply lacks what was asked for.
+    #[error("the reply lacks what was asked for")]
+    NoBody,
+    /// A rotating key has a number that none has, or the name is of no service.
+    #[error(transparent)]
+    RotatingKey(#[from] AddError),
     /// Something can't be written.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -229,68 +239,82 @@ impl Authenticate {
         if global_id == 0 || (expected != 0 && global_id != expected) {
             return Err(ClientError::GlobalId { found: global_id, expected });
         }
-        let [ticket] = reply.tickets.tickets.as_slice() else { return Err(ClientError::NotOneAuthTicket) };
-        if service(ticket.service) != Some(EntityType::AUTH) {
-            return Err(ClientError::NotOneAuthTicket);
-        }
-        let old_session_key = self.old.as_ref().map(|old| &old.session_key);
-        let auth = self.ticket(ticket, EntityType::AUTH, &self.key, old_session_key, global_id, now)?;
-        let session_key = auth.session_key.clone();
-
+        let services = reply.service_tickets.as_ref().and_then(Option::as_ref);
+        let (session_key, tickets) = self.tickets(&reply.tickets, services, global_id, now)?;
         let connection_secret = match reply.connection_secret.as_ref().and_then(Option::as_ref) {
             Some(c) => {
                 c.sealed.take(&session_key, |c| Secret::from(&*c.secret)).map_err(cannot("connection secret"))?
             }
             None => Secret::default(),
         };
+        Ok(Authenticated { global_id, keys: Keys { session_key, connection_secret }, tickets })
+    }
+
+    /// The key of the new AUTH session, and all tickets: the AUTH ticket first.
+    fn tickets(
+        &self,
+        first: &CephxTicketList<'_>,
+        services: Option<&CephxTicketList<'_>>,
+        global_id: u64,
+        now: Time,
+    ) -> Result<(Key, Vec<Ticket>), ClientError> {
+        let [ticket] = first.tickets.as_slice() else { return Err(ClientError::NotOneAuthTicket) };
+        if service(ticket.service) != Some(EntityType::AUTH) {
+            return Err(ClientError::NotOneAuthTicket);
+        }
+        let owner = || (self.name.clone(), global_id);
+        let old_session_key = self.old.as_ref().map(|old| &old.session_key);
+        let auth = accept(ticket, EntityType::AUTH, &self.key, old_session_key, owner(), now)?;
+        let session_key = auth.session_key.clone();
+
         let mut tickets = vec![auth];
-        for ticket in reply.service_tickets.iter().flatten().flat_map(|list| &list.tickets) {
+        for ticket in services.iter().flat_map(|list| &list.tickets) {
             match service(ticket.service) {
                 // what wasn't asked for is left alone
                 Some(service) if service != EntityType::AUTH && asks(self.services, service) => {
-                    tickets.push(self.ticket(ticket, service, &session_key, None, global_id, now)?);
+                    tickets.push(accept(ticket, service, &session_key, None, owner(), now)?);
                 }
                 _ => {}
             }
         }
-        Ok(Authenticated { global_id, keys: Keys { session_key, connection_secret }, tickets })
+        Ok((session_key, tickets))
     }
+}
 
-    fn ticket(
-        &self,
-        ticket: &CephxTicket<'_>,
-        service: EntityType,
-        key: &Key,
-        old_session_key: Option<&Key>,
-        global_id: u64,
-        now: Time,
-    ) -> Result<Ticket, ClientError> {
-        let (session_key, validity) = ticket
-            .service_ticket
-            .take(key, |t| (Key::from_wire(&t.session_key), time(t.validity)))
-            .map_err(cannot("session key of a ticket"))?;
-        let form = || ClientError::TicketForm(service);
-        let (secret_id, blob) = match (&ticket.ticket, old_session_key) {
-            (Some(CephxTicketTicket::Plain(blob)), _) => (blob.secret_id, blob.ticket.bytes.to_vec()),
-            (Some(CephxTicketTicket::Sealed(sealed)), Some(key)) => sealed
-                .sealed
-                .take(key, |held| held.ticket.map(|blob| (blob.secret_id, blob.ticket.bytes.to_vec())))
-                .map_err(cannot("resealed ticket"))?
-                .ok_or_else(form)?,
-            _ => return Err(form()),
-        };
-        let valid_until = now.saturating_add(validity);
-        Ok(Ticket {
-            service,
-            secret_id,
-            blob,
-            session_key: session_key?,
-            name: self.name.clone(),
-            global_id,
-            valid_until,
-            renew_after: valid_until - validity.min(valid_until) / 4,
-        })
-    }
+/// Opens a ticket's session key; with an old session key the ticket itself may be sealed with that.
+fn accept(
+    ticket: &CephxTicket<'_>,
+    service: EntityType,
+    key: &Key,
+    old_session_key: Option<&Key>,
+    (name, global_id): (EntityName, u64),
+    now: Time,
+) -> Result<Ticket, ClientError> {
+    let (session_key, validity) = ticket
+        .service_ticket
+        .take(key, |t| (Key::from_wire(&t.session_key), time(t.validity)))
+        .map_err(cannot("session key of a ticket"))?;
+    let form = || ClientError::TicketForm(service);
+    let (secret_id, blob) = match (&ticket.ticket, old_session_key) {
+        (Some(CephxTicketTicket::Plain(blob)), _) => (blob.secret_id, blob.ticket.bytes.to_vec()),
+        (Some(CephxTicketTicket::Sealed(sealed)), Some(key)) => sealed
+            .sealed
+            .take(key, |held| held.ticket.map(|blob| (blob.secret_id, blob.ticket.bytes.to_vec())))
+            .map_err(cannot("resealed ticket"))?
+            .ok_or_else(form)?,
+        _ => return Err(form()),
+    };
+    let valid_until = now.saturating_add(validity);
+    Ok(Ticket {
+        service,
+        secret_id,
+        blob,
+        session_key: session_key?,
+        name,
+        global_id,
+        valid_until,
+        renew_after: valid_until - validity.min(valid_until) / 4,
+    })
 }
 
 /// Authorization by a service, with a ticket from before.

@@ -3,6 +3,10 @@
 //! Tickets are known by their bytes, which clients show as they got them. A ticket that wasn't seen opens with the
 //! service key that seals it, if that is known.
 
+mod session;
+
+pub use session::{InSession, Renewed};
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::Hash;
@@ -13,7 +17,7 @@ use crate::auth::{EntityName, Key, Keyring, OpenError, ServiceKeys};
 use crate::crypto::{Secret, equal, sha256};
 use crate::types::{
     CephxAuthenticate, CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxTicket, CephxTicketBlob,
-    CephxTicketTicket, EntityType,
+    CephxTicketList, CephxTicketTicket, EntityType,
 };
 
 /// Why a connection stays shut.
@@ -54,6 +58,9 @@ pub enum Shut {
     /// The reply isn't one to a good proof, or lacks its ticket.
     #[error("the reply has no AUTH ticket")]
     NoAuthTicket,
+    /// Tickets were renewed by an AUTH ticket that wasn't seen when it was given.
+    #[error("the AUTH ticket of {0} was not seen")]
+    NoAuthSession(EntityName),
     /// The handshake wasn't recorded, or not all of it.
     #[error("the handshake was not captured")]
     NotCaptured,
@@ -244,20 +251,9 @@ impl Learnt {
         if global_id != 0 {
             self.names.insert(global_id, name.clone());
         }
-        let entity = self.keyring.get(name).ok_or_else(|| Shut::NoKey(name.clone()))?;
-        let first = reply.tickets.tickets.first().ok_or(Shut::NoAuthTicket)?;
-        let Some((principal, session_key)) =
-            entity.keys().find_map(|key| session_key(first, key).map(|session_key| (key.clone(), session_key)))
-        else {
-            return Err(Shut::KeyDiffers(name.clone()));
-        };
         let old_session_key = old_ticket.and_then(|ticket| self.session_key(ticket)).cloned();
-        self.learn_ticket(first, old_session_key.as_ref(), &session_key);
-        for ticket in reply.service_tickets.iter().flatten().flat_map(|list| &list.tickets) {
-            if let Some(key) = self::session_key(ticket, &session_key) {
-                self.learn_ticket(ticket, None, &key);
-            }
-        }
+        let services = reply.service_tickets.as_ref().and_then(Option::as_ref);
+        let (principal, session_key) = self.learn_tickets(name, &reply.tickets, services, old_session_key.as_ref())?;
         let connection_secret = match reply.connection_secret.as_ref().and_then(Option::as_ref) {
             Some(c) => c
                 .sealed
@@ -266,6 +262,35 @@ impl Learnt {
             None => Secret::default(),
         };
         Ok(Authenticated { principal, old_session_key, keys: Keys { session_key, connection_secret } })
+    }
+
+    /// Learns an AUTH ticket, and with its key those for services. Returns the owner's long-term key and the new AUTH
+    /// session's.
+    fn learn_tickets(
+        &mut self,
+        name: &EntityName,
+        first: &CephxTicketList<'_>,
+        services: Option<&CephxTicketList<'_>>,
+        old_session_key: Option<&Key>,
+    ) -> Result<(Key, Key), Shut> {
+        let entity = self.keyring.get(name).ok_or_else(|| Shut::NoKey(name.clone()))?;
+        let first = first.tickets.first().ok_or(Shut::NoAuthTicket)?;
+        let opened = entity.keys().find_map(|key| Some((key.clone(), session_key(first, key)?)));
+        let (principal, session_key) = opened.ok_or_else(|| Shut::KeyDiffers(name.clone()))?;
+        self.learn_ticket(first, old_session_key, &session_key);
+        if let Some(services) = services {
+            self.learn_service_tickets(services, &session_key);
+        }
+        Ok((principal, session_key))
+    }
+
+    /// Learns tickets whose session keys are sealed with that of an AUTH session.
+    fn learn_service_tickets(&mut self, list: &CephxTicketList<'_>, auth_session_key: &Key) {
+        for ticket in &list.tickets {
+            if let Some(key) = session_key(ticket, auth_session_key) {
+                self.learn_ticket(ticket, None, &key);
+            }
+        }
     }
 
     /// Learns a ticket under the bytes that its owner will show.

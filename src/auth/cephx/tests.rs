@@ -1,5 +1,7 @@
 //! Client, server and listener against each other, in memory; what they say goes through its bytes.
 
+mod session;
+
 use super::client::{Authenticate, Authorize, ClientError, Credentials, Ticket};
 use super::passive::{Learnt, Limits, Shut};
 use super::server::{self, Authority, Expected, Lifetimes, NoAuthKey, Outcome, Pending, Refused, Round};
@@ -197,7 +199,7 @@ fn a_pending_key_is_as_good() {
     let mut keyring = cluster.authority.entities().clone();
     let admin = keyring.get(&name("client.admin")).unwrap().clone();
     keyring.insert(name("client.admin"), Entity { pending_key: Some(pending.clone()), ..admin });
-    let services = cluster.authority.services().clone();
+    let services = ServiceKeys::clone(&cluster.authority.services());
     cluster.authority = Authority::new(keyring, services, 1, &mut cluster.random).unwrap();
     cluster.log_in(&mut cluster.credentials("client.admin"), NOW);
     cluster.log_in(&mut Credentials::new(name("client.admin"), pending), NOW);
@@ -231,9 +233,9 @@ fn who_cannot_prove_is_refused() {
 
         let op = cluster.serve(&client, "client.admin", 64, NOW, |r| r.op = CephxOp::GET_ROTATING_KEY).unwrap_err();
         assert_eq!((op.errno(), &op), (Errno::EINVAL, &Refused::Op(CephxOp::GET_ROTATING_KEY)));
-        let old = cluster.serve(&client, "client.admin", 64, NOW, |r| r.authenticate.struct_v = 2).unwrap_err();
-        assert_eq!(old.errno(), Errno::EINVAL);
-        assert_eq!(old, Refused::Version { what: "CephXAuthenticate", found: 2 });
+        let new = cluster.serve(&client, "client.admin", 64, NOW, |r| r.authenticate.struct_v = 4).unwrap_err();
+        assert_eq!(new.errno(), Errno::EINVAL);
+        assert_eq!(new, Refused::Version { what: "CephXAuthenticate", found: 4 });
     }
 }
 
@@ -296,7 +298,7 @@ fn an_id_needs_its_ticket() {
 #[test]
 fn lifetimes_and_rotation_are_the_monitors() {
     let mut cluster = Cluster::new(CryptoType::AES);
-    let mut services = cluster.authority.services().clone();
+    let mut services = ServiceKeys::clone(&cluster.authority.services());
     let lifetimes = Lifetimes { auth: 2 * HOUR, service: HOUR / 4 };
     let entities = cluster.authority.entities().clone();
     cluster.authority =
@@ -598,10 +600,10 @@ fn a_listener_with_a_service_key_needs_no_ticket() {
         assert_eq!(shut, Shut::ServiceKeyDiffers { service, secret_id: 2 });
 
         let before = learnt.generation();
-        learnt.add_service_keys(cluster.authority.services());
+        learnt.add_service_keys(&cluster.authority.services());
         assert!(learnt.generation() > before);
         let again = learnt.generation();
-        learnt.add_service_keys(cluster.authority.services());
+        learnt.add_service_keys(&cluster.authority.services());
         assert_eq!(learnt.generation(), again, "nothing new");
         assert_eq!(learnt.authorize(&request.authorizer, &given.reply), Ok(given.keys));
         assert_eq!(learnt.name(4100), Some(&name("client.admin")));
@@ -617,7 +619,7 @@ fn a_listener_with_a_service_key_needs_no_ticket() {
 #[test]
 fn monitors_make_tickets_with_their_own_key() {
     let mut cluster = Cluster::new(CryptoType::AES);
-    let mut services = cluster.authority.services().clone();
+    let mut services = ServiceKeys::clone(&cluster.authority.services());
     let own = Key::generate(CryptoType::AES, Utime::default(), &mut cluster.random).unwrap();
     services.insert(EntityType::MON, 3, own.clone()).unwrap();
     services.insert(EntityType::MON, 2, own.clone()).unwrap();
@@ -676,12 +678,12 @@ fn a_listener_forgets_what_is_oldest() {
     assert!(!tickets[..2].iter().flatten().any(|ticket| known(&learnt, ticket)));
     assert_eq!((learnt.name(4101), learnt.name(4102)), (None, Some(&admin)));
 
-    learnt.add_service_keys(cluster.authority.services());
+    learnt.add_service_keys(&cluster.authority.services());
     assert_eq!(learnt.service_key(EntityType::AUTH, 1), None);
     assert!(learnt.service_key(EntityType::AUTH, 3).is_some());
     // nothing is kept at all
     let mut none = Learnt::with_limits(Keyring::new(), Limits { tickets: 0, service_keys: 0, names: 0 });
-    none.add_service_keys(cluster.authority.services());
+    none.add_service_keys(&cluster.authority.services());
     assert_eq!(none.service_key(EntityType::AUTH, 3), None);
 }
 

@@ -3,11 +3,13 @@
 mod monitor;
 mod refused;
 mod service;
+mod session;
 mod ticket;
 
 pub use monitor::{Authenticated, Authority, Lifetimes, NoAuthKey};
 pub use refused::Refused;
 pub use service::{Authorized, Expected, Outcome, Pending, Round};
+pub use session::SessionOf;
 pub use ticket::TicketInfo;
 pub(super) use ticket::ticket_info;
 

@@ -1,11 +1,13 @@
 //! A monitor: it knows everybody's key, and gives tickets.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Expected, Refused};
-use crate::auth::cephx::{Keys, asks, connection_secret, word};
+use crate::auth::cephx::{self, Keys, asks, word};
 use crate::auth::{Entity, EntityName, Key, Keyring, ServiceKeys, Time, entity_name, utime};
-use crate::crypto::{Random, equal};
+use crate::crypto::{Random, Secret, equal};
 use crate::types::{
     AuthCapsInfo, AuthTicket, CephxAuthenticate, CephxAuthenticateReply, CephxAuthenticateRequest,
     CephxConnectionSecret, CephxHeldTicket, CephxOp, CephxSealedConnectionSecret, CephxSealedTicket,
@@ -14,8 +16,8 @@ use crate::types::{
 };
 use crate::wire::{Blob, Bool, Sealed, Text, Utime, Writer};
 
-/// The only version that is served.
-const AUTHENTICATE_VERSION: u8 = 3;
+/// The versions that are served. From the last one on a client shows its old ticket whenever it wants its old id.
+const AUTHENTICATE_VERSIONS: RangeInclusive<u8> = 1..=3;
 
 /// The version of what a ticket list has for each service.
 const TICKET_VERSION: u8 = 1;
@@ -40,8 +42,9 @@ impl Default for Lifetimes {
 #[derive(Debug)]
 pub struct Authority {
     entities: Keyring,
-    services: ServiceKeys,
+    services: RwLock<Arc<ServiceKeys>>,
     lifetimes: Lifetimes,
+    insecure_reclaim: bool,
     next_global_id: AtomicU64,
     /// What is computed with for names that nobody has, so that they take as long.
     nobody: Entity,
@@ -79,8 +82,9 @@ impl Authority {
         let nobody = Key::generate(kind, Utime::default(), random).map_err(|_| NoAuthKey)?;
         Ok(Authority {
             entities,
-            services,
+            services: RwLock::new(Arc::new(services)),
             lifetimes: Lifetimes::default(),
+            insecure_reclaim: false,
             next_global_id: AtomicU64::new(first_global_id.max(1)),
             nobody: Entity::new(nobody),
         })
@@ -93,21 +97,51 @@ impl Authority {
         self
     }
 
+    /// Whether clients from before the spring of 2021 (which send CephXAuthenticate of version 1 or 2) may have an old id
+    /// again without showing its ticket, as `auth_allow_insecure_global_id_reclaim` says in Ceph. They may not if nothing
+    /// is said.
+    #[must_use]
+    pub fn with_insecure_reclaim(mut self, allowed: bool) -> Self {
+        self.insecure_reclaim = allowed;
+        self
+    }
+
     /// The entities that can be authenticated.
     pub fn entities(&self) -> &Keyring {
         &self.entities
     }
 
     /// The keys that tickets are sealed with.
-    pub fn services(&self) -> &ServiceKeys {
-        &self.services
+    pub fn services(&self) -> Arc<ServiceKeys> {
+        Arc::clone(&self.services.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other service keys in place, for example behind a rotation.
-    pub fn set_services(&mut self, services: ServiceKeys) -> Result<(), NoAuthKey> {
+    /// Puts other service keys in place.
+    pub fn set_services(&self, services: ServiceKeys) -> Result<(), NoAuthKey> {
         services.current(EntityType::AUTH).ok_or(NoAuthKey)?;
-        self.services = services;
+        *self.services.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(services);
         Ok(())
+    }
+
+    /// Makes new keys for the services whose keys come to their end; see [`ServiceKeys::refresh`]. Each new key is of the
+    /// newest one's kind. Returns how many were made.
+    pub fn refresh_services(&self, now: Time, random: &mut dyn Random) -> usize {
+        let mut services = ServiceKeys::clone(&self.services());
+        let newest: Vec<_> =
+            services.services().filter_map(|of| Some((of, services.newest(of)?.kind(), self.lifetime(of)))).collect();
+        let made = newest.into_iter().map(|(service, kind, lifetime)| {
+            // a service and a kind that there is a key of can't be wrong
+            services.refresh(service, kind, lifetime, now, random).unwrap_or_default()
+        });
+        let made = made.sum();
+        if made > 0 {
+            *self.services.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(services);
+        }
+        made
+    }
+
+    fn lifetime(&self, service: EntityType) -> Time {
+        if service == EntityType::AUTH { self.lifetimes.auth } else { self.lifetimes.service }
     }
 
     /// An id that nobody has had.
@@ -133,15 +167,15 @@ impl Authority {
             return Err(Refused::Op(request.op));
         }
         let asked = &request.authenticate;
-        if asked.struct_v != AUTHENTICATE_VERSION {
+        if !AUTHENTICATE_VERSIONS.contains(&asked.struct_v) {
             return Err(Refused::Version { what: "CephXAuthenticate", found: asked.struct_v });
         }
         let (entity, key) = self.prove(name, asked, server_challenge)?;
-        let old_session_key = self.resume(name, global_id, &asked.old_ticket, now)?;
+        let old_session_key = self.resume(name, global_id, asked, now)?;
         let global_id = if global_id == 0 { self.new_global_id() } else { global_id };
 
         let to = To { name, entity, global_id, now, random };
-        self.grant(to, key, old_session_key, asked.other_keys.unwrap_or_default(), secret_len)
+        self.grant(to, key, old_session_key, asked.other_keys, secret_len)
     }
 
     /// Finds the key that the proof was made with.
@@ -170,16 +204,18 @@ impl Authority {
         &self,
         name: &EntityName,
         global_id: u64,
-        ticket: &CephxTicketBlob<'_>,
+        asked: &CephxAuthenticate<'_>,
         now: Time,
     ) -> Result<Option<Key>, Refused> {
+        let ticket = &asked.old_ticket;
         match (global_id, ticket.ticket.bytes.is_empty()) {
             (0, true) => return Ok(None),
             (0, false) => return Err(Refused::UnwantedTicket),
+            (_, true) if self.insecure_reclaim && asked.struct_v < *AUTHENTICATE_VERSIONS.end() => return Ok(None),
             (_, true) => return Err(Refused::NoTicket(global_id)),
             (_, false) => {}
         }
-        let (info, session_key) = self.services.open_ticket(EntityType::AUTH, ticket)?;
+        let (info, session_key) = self.services().open_ticket(EntityType::AUTH, ticket)?;
         let expected = Expected { service: EntityType::AUTH, name: Some(name), global_id: Some(global_id) };
         info.check(&expected, global_id, now)?;
         Ok(Some(session_key))
@@ -190,28 +226,40 @@ impl Authority {
         mut to: To<'_>,
         key: &Key,
         old_session_key: Option<Key>,
-        wanted: CephxServices,
+        wanted: Option<CephxServices>,
         secret_len: usize,
     ) -> Result<Authenticated, Refused> {
         let (auth, session_key) = self.ticket(&mut to, EntityType::AUTH, key, old_session_key.as_ref())?;
-        let mut tickets = Vec::new();
-        for service in self.services.services() {
-            if service != EntityType::AUTH && asks(wanted, service) {
-                tickets.push(self.ticket(&mut to, service, &session_key, None)?.0);
-            }
-        }
-        let connection_secret = connection_secret(secret_len, to.random);
-        let secret = CephxConnectionSecret { secret: Text::from(connection_secret.expose()) };
-        let sealed = Sealed::seal(&session_key, &secret, to.random)?;
-        let reply = CephxAuthenticateReply {
+        let mut reply = CephxAuthenticateReply {
             op: CephxOp::GET_AUTH_SESSION_KEY,
             status: Errno::OK,
             tickets: CephxTicketList { tickets: vec![auth], ..Default::default() },
-            connection_secret: Some(Some(CephxSealedConnectionSecret { sealed })),
-            service_tickets: Some((!tickets.is_empty()).then(|| CephxTicketList { tickets, ..Default::default() })),
             ..Default::default()
         };
+        let mut connection_secret = Secret::default();
+        // version 1 of the request can't ask, and its sender knows of no more
+        if let Some(wanted) = wanted {
+            let tickets = self.tickets(&mut to, wanted, &session_key)?;
+            connection_secret = cephx::connection_secret(secret_len, to.random);
+            let secret = CephxConnectionSecret { secret: Text::from(connection_secret.expose()) };
+            let sealed = Sealed::seal(&session_key, &secret, to.random)?;
+            let list = (!tickets.is_empty()).then(|| CephxTicketList { tickets, ..Default::default() });
+            reply.connection_secret = Some(Some(CephxSealedConnectionSecret { sealed }));
+            reply.service_tickets = Some(list);
+        }
         Ok(Authenticated { global_id: to.global_id, reply, keys: Keys { session_key, connection_secret } })
+    }
+
+    /// Tickets for the wanted services that there are keys of; AUTH is none of them.
+    pub(super) fn tickets(
+        &self,
+        to: &mut To<'_>,
+        wanted: CephxServices,
+        session_key: &Key,
+    ) -> Result<Vec<CephxTicket<'static>>, Refused> {
+        let services = self.services();
+        let services = services.services().filter(|of| *of != EntityType::AUTH && asks(wanted, *of));
+        services.map(|service| Ok(self.ticket(to, service, session_key, None)?.0)).collect()
     }
 
     /// A ticket for its owner, with the session key that is in it. As in Ceph the session key is of the owner's kind.
@@ -222,9 +270,10 @@ impl Authority {
         key: &Key,
         reseal_with: Option<&Key>,
     ) -> Result<(CephxTicket<'static>, Key), Refused> {
-        let (secret_id, service_key) = self.services.current(service).ok_or(Refused::NotServed(service))?;
+        let services = self.services();
+        let (secret_id, service_key) = services.current_at(service, to.now).ok_or(Refused::NotServed(service))?;
         let session_key = Key::generate(to.entity.key.kind(), utime(to.now), to.random)?;
-        let validity = if service == EntityType::AUTH { self.lifetimes.auth } else { self.lifetimes.service };
+        let validity = self.lifetime(service);
         let info = CephxServiceTicketInfo {
             ticket: AuthTicket {
                 name: to.name.to_wire(),
@@ -264,12 +313,12 @@ impl Authority {
 }
 
 /// Whom tickets are for, and when they are made.
-struct To<'a> {
-    name: &'a EntityName,
-    entity: &'a Entity,
-    global_id: u64,
-    now: Time,
-    random: &'a mut dyn Random,
+pub(super) struct To<'a> {
+    pub(super) name: &'a EntityName,
+    pub(super) entity: &'a Entity,
+    pub(super) global_id: u64,
+    pub(super) now: Time,
+    pub(super) random: &'a mut dyn Random,
 }
 
 impl To<'_> {

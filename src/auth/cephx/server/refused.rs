@@ -88,6 +88,12 @@ pub enum Refused {
     /// Ticket or nonce aren't those of the round before.
     #[error("not the ticket and nonce of the first round")]
     OtherAuthorizer,
+    /// Another AUTH ticket is asked for in a session whose handshake had no challenge.
+    #[error("there was no challenge in the session's handshake")]
+    NoChallenge,
+    /// Rotating keys are asked for by somebody who is no service.
+    #[error("there are no rotating keys for {0}")]
+    NoRotatingKeys(EntityName),
     /// The server can't make a key or write an answer.
     #[error("the server can't answer: {0}")]
     Internal(String),
@@ -113,6 +119,8 @@ impl Refused {
             | Refused::UnaskedAnswer
             | Refused::WrongAnswer
             | Refused::OtherAuthorizer
+            | Refused::NoChallenge
+            | Refused::NoRotatingKeys(_)
             | Refused::Internal(_) => Errno::EACCES,
         }
     }
