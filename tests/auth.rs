@@ -14,14 +14,14 @@ use common::packets;
 use std::path::Path;
 
 use msgr2::Context;
-use msgr2::auth::cephx::passive::{Learnt, Shut};
+use msgr2::auth::cephx::passive::{InSession, Learnt, Renewed, Shut};
 use msgr2::auth::cephx::{Keys, client};
 use msgr2::auth::{Entity, EntityName, Key, Keyring, ServiceKeys};
 use msgr2::crypto::{FixedRandom, Gcm, hmac_sha256};
 use msgr2::frame::{self, Check, Head, PREAMBLE_LEN, Revision};
 use msgr2::types::*;
 use msgr2::v2_1::*;
-use msgr2::wire::{Composite, Reader, Segments};
+use msgr2::wire::{Composite, Encode, Reader, Segments};
 use proptest::prelude::*;
 
 /// client.admin of the clusters that the captures are of.
@@ -335,24 +335,41 @@ mod recordings {
         value.pointer(path).map(|value| serde_json::from_value(value.clone()).unwrap())
     }
 
+    /// The result of a message AUTH_REPLY, behind protocol, result and global_id.
+    fn result(front: &Value) -> Vec<u8> {
+        let front = front.as_str().unwrap();
+        let byte = |at: usize| u8::from_str_radix(&front[at * 2..at * 2 + 2], 16).unwrap();
+        let length = u32::from_le_bytes([byte(16), byte(17), byte(18), byte(19)]);
+        (20..20 + length as usize).map(byte).collect()
+    }
+
     fn open_all(recording: &str) {
         let Some(capture) = common::shared(&format!("{recording}.pcapng")) else { return };
         let beside = |ending: &str| fs::read_to_string(capture.with_file_name(format!("{recording}.{ending}")));
         let keyring = Keyring::parse(beside("keyring").unwrap() + &beside("auth").unwrap()).unwrap();
         let mut learnt = Learnt::new(keyring);
-        for line in beside("service-keys.tsv").unwrap().lines() {
-            let [service, id, key] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
-            let name: EntityName = format!("{service}.").parse().unwrap();
-            // the others must open by the tickets that were seen
-            if name.kind == EntityType::MGR {
-                learnt.add_service_key(name.kind, id.parse().unwrap(), Key::from_base64(key).unwrap());
+        let logged: Vec<(EntityType, u64, Key)> = beside("service-keys.tsv")
+            .unwrap()
+            .lines()
+            .map(|line| {
+                let [service, id, key] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+                let name: EntityName = format!("{service}.").parse().unwrap();
+                (name.kind, id.parse().unwrap(), Key::from_base64(key).unwrap())
+            })
+            .collect();
+        // where sessions can be read, rotating keys are in them; the others must open by the tickets that were seen,
+        // but for those that the mon made itself
+        let readable = beside("gcmkeys").is_err();
+        if !readable {
+            for (kind, id, key) in logged.iter().filter(|(kind, ..)| *kind == EntityType::MGR) {
+                learnt.add_service_key(*kind, *id, key.clone());
             }
         }
         let gcm: HashSet<String> =
             beside("gcmkeys").unwrap_or_default().lines().map(|l| l.split(' ').nth(4).unwrap().to_owned()).collect();
 
         let (mut connections, mut mons, mut resumed, mut secure) = (HashMap::<u64, Said>::new(), 0, 0, 0);
-        let mut services = 0;
+        let (mut services, mut rotating) = (0, 0);
         let frames = common::run(common::msgr2().args(["decode", "--json", "--max-bytes", "0"]).arg(&capture));
         for frame in frames.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
             let said = connections.entry(frame["stream"].as_u64().unwrap()).or_default();
@@ -393,11 +410,36 @@ mod recordings {
                         assert!(keys.connection_secret.is_empty());
                     }
                 }
+                "MESSAGE" if frame["fields"]["header"]["type"] == "AUTH_REPLY" => {
+                    let entity = read::<AuthEntityName<'_>>(&said.request, "/body/mon/entity").unwrap();
+                    let name = EntityName::try_from(&entity).unwrap();
+                    let bytes = result(&frame["fields"]["front"]);
+                    let mut reader = Reader::new(&bytes);
+                    let reply = CephxSessionReply::decode(&mut reader, &Context::default(), &mut ()).unwrap();
+                    assert_eq!((reply.status, reader.left(), reply.extra.len()), (Errno::OK, 0, 0));
+                    assert_eq!(reply.to_bytes().unwrap(), bytes);
+                    let session = InSession { name: &name, session_key: None, request: None };
+                    assert!(matches!(learnt.in_session(&session, &reply), Ok(Renewed::Rotating { .. })));
+                    rotating += 1;
+                }
                 _ => {}
             }
         }
-        eprintln!("{recording}: {mons} to the mon ({resumed} resumed), {services} to services, {secure} secure");
+        eprintln!(
+            "{recording}: {mons} to the mon ({resumed} resumed), {services} to services, {secure} secure, \
+             {rotating} times rotating keys"
+        );
         assert!(mons > 0 && services > 0);
+        assert_eq!(rotating > 0, readable);
+        for (kind, id, key) in logged {
+            let has_daemon = [EntityType::OSD, EntityType::MGR].contains(&kind)
+                || (kind == EntityType::MDS && recording.ends_with("-fs"));
+            if readable && has_daemon {
+                assert_eq!(learnt.service_key(kind, id), Some(&key), "{recording}: {kind} {id}");
+                // three generations, of which the logs show the one in use
+                assert!([id - 1, id + 1].into_iter().all(|id| learnt.service_key(kind, id).is_some()));
+            }
+        }
         assert_eq!(secure > 0, !gcm.is_empty());
     }
 
