@@ -1,6 +1,8 @@
 //! Conversations of the proposal: what a client and a server send, piece by piece, signed and sealed as they go.
 #![allow(dead_code)]
 
+pub(crate) mod shipped;
+
 use msgr2::auth::cephx::Keys;
 use msgr2::auth::cephx::client::{Authenticate, Authorize, Credentials, Ticket};
 use msgr2::auth::cephx::server::{self, Authority, Expected, Outcome, Round};

@@ -69,8 +69,7 @@ impl Opener {
             Revision::V2_0 => {
                 let mut preamble = [0; PREAMBLE_LEN];
                 preamble.copy_from_slice(bytes);
-                self.gcm.peek(&self.nonce(op)?, &mut preamble);
-                preamble
+                self.peek(op, preamble)?
             }
             Revision::V2_1 => {
                 let mut first = [0; FIRST_LEN];
@@ -82,6 +81,13 @@ impl Opener {
             }
         };
         Ok(Head::parse(&preamble, self.revision)?)
+    }
+
+    /// What the preamble of a frame would be that begins with these bytes. Nothing says that one does: this is for who
+    /// searches, or waits for the rest.
+    pub fn peek(&self, op: u64, mut preamble: [u8; PREAMBLE_LEN]) -> Result<[u8; PREAMBLE_LEN], SecureError> {
+        self.gcm.peek(&self.nonce(op)?, &mut preamble);
+        Ok(preamble)
     }
 
     /// The bytes of the whole frame.

@@ -1,6 +1,7 @@
 //! Connections of v2.0 and v2.1.
 
 mod auth;
+mod nonces;
 mod seals;
 mod secure;
 mod take;

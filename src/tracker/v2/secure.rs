@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::nonces::Search;
 use super::{Connection, Phase};
 use crate::FindingKind;
 use crate::auth::cephx::Keys;
@@ -14,10 +15,8 @@ use crate::tracker::Step;
 use crate::tracker::unit::{Direction, Mode, Opens, Sealed, Unit, UnitKind};
 use crate::wire::Role;
 
-/// How many of the next nonces are tried at each place behind a gap.
-const NONCES: u64 = 64;
-/// How many trials a direction has behind its gaps, all together: one costs less than a microsecond.
-const MOST_TRIALS: u32 = 1 << 18;
+/// The bytes of a direction that are searched for frames behind gaps, all together.
+const MOST_SEARCHED: usize = 16 << 20;
 
 /// A direction in secure mode, with its key.
 #[derive(Clone, Debug)]
@@ -25,10 +24,10 @@ pub(super) struct Secure {
     opener: Arc<Opener>,
     /// The encryptions before the next frame, of which each has taken a nonce; after a gap there were at least so many.
     op: u64,
-    /// Behind a gap: the next frame is to be found.
-    searching: bool,
-    /// The trials that are left.
-    trials: u32,
+    /// Behind a gap: what finds the next frame.
+    search: Option<Arc<Search>>,
+    /// The bytes that may still be searched.
+    left: usize,
 }
 
 impl Connection {
@@ -43,7 +42,7 @@ impl Connection {
             let side = &mut self.sides[direction as usize];
             let searching = matches!(side.phase, Phase::Search { .. });
             side.phase = Phase::Secure;
-            side.secure = Some(Secure { opener: Arc::new(key.opener(role)), op: 0, searching, trials: MOST_TRIALS });
+            side.secure = Some(Secure { opener: Arc::new(key.opener(role)), op: 0, search: None, left: MOST_SEARCHED });
             if searching {
                 self.secure_gap(direction);
             }
@@ -64,7 +63,7 @@ impl Connection {
         let side = &mut self.sides[direction as usize];
         let Some(secure) = &mut side.secure else { return };
         match secure.opener.revision() {
-            Revision::V2_1 => secure.searching = true,
+            Revision::V2_1 => secure.search = Some(Arc::new(Search::new(&secure.opener, secure.op))),
             Revision::V2_0 => {
                 side.phase = Phase::Encrypted;
                 self.shut.get_or_insert_with(|| "bytes are missing before them, and v2.0 ends with that".into());
@@ -90,8 +89,8 @@ impl Connection {
         if bytes.len() < need {
             return if more { Step::Need(need) } else { Step::Unit(self.rest(direction, bytes)) };
         }
-        if secure.searching {
-            return self.find(direction, &secure, bytes, more);
+        if let Some(search) = &secure.search {
+            return self.find(direction, &secure, search, bytes, more);
         }
         let head = match secure.opener.head(secure.op, &bytes[..need]) {
             Ok(head) => head,
@@ -151,38 +150,30 @@ impl Connection {
     }
 
     /// Looks for the next frame behind a gap.
-    fn find(&mut self, direction: Direction, secure: &Secure, bytes: &[u8], more: bool) -> Step {
-        let need = secure.opener.head_len();
-        let places = (bytes.len() - need + 1).min(secure.trials as usize / NONCES as usize);
-        let begins = |at: usize| {
-            let head = &bytes[at..at + need];
-            (secure.op..secure.op.saturating_add(NONCES)).find(|op| secure.opener.head(*op, head).is_ok())
-        };
-        let found = (0..places).find_map(|at| Some((at, begins(at)?)));
-        let tried = found.map_or(places, |(at, _)| at + 1);
+    fn find(&mut self, direction: Direction, secure: &Secure, search: &Search, bytes: &[u8], more: bool) -> Step {
+        let all = bytes.len() - secure.opener.head_len() + 1;
+        let places = all.min(secure.left);
+        let found = search.find(&secure.opener, bytes, places);
         let side = &mut self.sides[direction as usize];
         if let Some(secure) = &mut side.secure {
-            secure.trials -= (tried * NONCES as usize) as u32;
+            secure.left -= found.map_or(places, |(at, _)| at);
             if let Some((_, op)) = found {
-                (secure.op, secure.searching) = (op, false);
+                (secure.op, secure.search) = (op, None);
             }
         }
+        let given_up = found.is_none() && places < all;
         let passed = match found {
             Some((0, _)) => return self.secure(direction, bytes, more),
             Some((at, _)) => at,
-            None if places < bytes.len() - need + 1 => {
-                side.phase = Phase::Encrypted;
-                bytes.len()
-            }
-            None if more => places,
+            None if more && !given_up => places,
             None => bytes.len(),
         };
+        let mut detail = format!("{passed} bytes");
+        if given_up {
+            side.phase = Phase::Encrypted;
+            detail = "bytes are missing before them, and no frame was found behind that".into();
+        }
         let mut unit = self.unit(UnitKind::Encrypted, direction, passed);
-        let given_up = self.sides[direction as usize].phase == Phase::Encrypted;
-        let detail = match given_up {
-            true => "bytes are missing before them, and no frame is found behind that".into(),
-            false => format!("{passed} bytes"),
-        };
         unit.report(FindingKind::Lost, 0, passed, detail);
         Step::Unit(unit)
     }
