@@ -346,7 +346,7 @@ fn a_keyring_that_is_none_is_told_once() {
         };
         assert_eq!(rest(&with), rows(&path, &[]));
         // who has no use for keys isn't bothered
-        let others = rows(&capture("crc-mon-cephx.pcap"), &["-o", &option]);
+        let others = rows(&capture("none-mon.pcap"), &["-o", &option]);
         assert_eq!(findings(&others), []);
     }
 }

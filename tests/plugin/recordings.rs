@@ -4,13 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::{captures, decode, shared};
+use serde_json::Value;
+
+use crate::common::{Scratch, captures, keyring_of, msgr2, run, shared};
 use crate::table::{Row, decoded_frames, findings, frames, rows};
 
 /// The plugin's frames are the codec's, packet by packet, and nothing is wrong with them.
-fn agrees(capture: &Path) -> Vec<Row> {
-    let rows = rows(capture, &[]);
-    let lines = decode(capture);
+fn agrees(capture: &Path, keyring: Option<&Path>) -> Vec<Row> {
+    let option = keyring.map(|keyring| format!("msgr2.keyring:{}", keyring.display()));
+    let options: Vec<&str> = option.iter().flat_map(|option| ["-o", option]).collect();
+    let rows = rows(capture, &options);
+    let mut program = msgr2();
+    program.args(["decode", "--json"]);
+    if let Some(keyring) = keyring {
+        program.arg("--keyring").arg(keyring);
+    }
+    let lines: Vec<Value> = run(program.arg(capture)).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let name = capture.display();
     assert_eq!(frames(&rows), decoded_frames(&lines), "{name}: tshark, msgr2 decode");
     let legacy = name.to_string().contains("msgr1");
@@ -19,7 +28,9 @@ fn agrees(capture: &Path) -> Vec<Row> {
     let malformed = rows.iter().find(|row| row.malformed && !legacy);
     assert!(malformed.is_none(), "{name}: {malformed:?}");
     let mut wrong = findings(&rows);
-    wrong.retain(|(_, kind)| *kind != "encrypted");
+    // without a key, and where the recording has it
+    wrong.retain(|(_, kind)| *kind != "encrypted" || keyring.is_some());
+    wrong.retain(|(_, kind)| *kind != "denied" || !name.to_string().contains("rare"));
     assert!(wrong.is_empty(), "{name}: {wrong:?}");
     rows
 }
@@ -29,7 +40,7 @@ fn our_captures_agree_with_the_codec() {
     let (proposal, shipped): (Vec<_>, Vec<_>) =
         captures().into_iter().partition(|path| path.to_string_lossy().contains("proposal"));
     let tags = |captures: &[PathBuf]| -> BTreeSet<u8> {
-        captures.iter().flat_map(|capture| agrees(capture)).flat_map(|row| row.tags).collect()
+        captures.iter().flat_map(|capture| agrees(capture, None)).flat_map(|row| row.tags).collect()
     };
     assert_eq!(tags(&shipped), (1..=22).collect(), "every tag is in one of them");
     use msgr2::proposal::Tag;
@@ -55,7 +66,12 @@ fn logged(file: &Path) -> BTreeMap<u8, u64> {
 
 fn agrees_with_logs(name: &str) {
     let Some(capture) = shared(&format!("{name}.pcapng")) else { return };
-    let rows = agrees(&capture);
+    // all keys of entities
+    let scratch = Scratch::new();
+    let keyring = scratch.file("keyring");
+    let text = |ending: &str| fs::read_to_string(shared(&format!("{name}.{ending}")).unwrap()).unwrap();
+    fs::write(&keyring, text("keyring") + &text("auth")).unwrap();
+    let rows = agrees(&capture, Some(&keyring));
     let mut shown: BTreeMap<u8, u64> = BTreeMap::new();
     for tag in rows.iter().flat_map(|row| &row.tags) {
         *shown.entry(*tag).or_default() += 1;
@@ -96,7 +112,7 @@ fn reef_agrees_with_the_logs() {
 
 /// Each connection that turns secure shows its handshake, and says once that the rest is encrypted.
 fn turns_secure(capture: &Path) {
-    let rows = agrees(capture);
+    let rows = agrees(capture, None);
     let mut secure: BTreeMap<u32, usize> = BTreeMap::new();
     for row in &rows {
         *secure.entry(row.stream).or_default() += row.findings.iter().filter(|kind| *kind == "encrypted").count();
@@ -121,6 +137,26 @@ fn turns_secure(capture: &Path) {
 #[test]
 fn a_secure_connection_shows_its_handshake() {
     turns_secure(&crate::common::capture("secure-mon.pcap"));
+}
+
+#[test]
+fn a_secure_connection_opens_with_the_clients_key() {
+    for name in ["secure-mon.pcap", "secure-tickets.pcap"] {
+        let capture = crate::common::capture(name);
+        let rows = agrees(&capture, keyring_of(&capture).as_deref());
+        let last: BTreeSet<u8> = rows.iter().filter_map(|row| row.tags.last().copied()).collect();
+        assert!([7, 8, 9, 17].iter().all(|tag| last.contains(tag)), "{last:?}");
+    }
+}
+
+#[test]
+fn pacific_secure_agrees_with_the_logs() {
+    agrees_with_logs("pacific-16.2.15-secure");
+}
+
+#[test]
+fn pacific_with_both_modes_agrees_with_the_logs() {
+    agrees_with_logs("pacific-16.2.15-mixed");
 }
 
 #[test]

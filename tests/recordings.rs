@@ -1,0 +1,298 @@
+//! Whole recordings of clusters and our own captures, through the tracker: every frame is followed to the last, every
+//! signature is right, and every frame is given back, byte by byte, by encoding what was decoded.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, unused_imports)]
+#[path = "../src/cli/capture/mod.rs"]
+mod capture;
+mod common;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use capture::{CaptureFile, Direction as Flow, Kind, Limits, Reassembler, Segment};
+use common::{captures, shared};
+use msgr2::Context;
+use msgr2::auth::cephx::Keys;
+use msgr2::auth::cephx::passive::Learnt;
+use msgr2::auth::{EntityName, Keyring, ServiceKeys};
+use msgr2::frame::secure::{ConnectionKey, Sealer, open_view};
+use msgr2::frame::{self, Check, Dialect, Ending, Head, Late, Opened, Revision};
+use msgr2::tracker::{Direction, Event, Knowledge, Stream, Unit, UnitKind, Verdict};
+use msgr2::types::*;
+use msgr2::v2_1::*;
+use msgr2::wire::{Encode, Reader, Role, Segments};
+
+/// The recordings of the shipped protocol.
+const RECORDINGS: [&str; 8] = [
+    "nautilus-14.2.21-crc",
+    "nautilus-14.2.21-msgr20-crc",
+    "pacific-16.2.15-crc-fs",
+    "pacific-16.2.15-crc",
+    "pacific-16.2.15-mixed",
+    "pacific-16.2.15-none",
+    "pacific-16.2.15-secure",
+    "reef-18.2.7-crc",
+];
+
+/// Tells all units of all connections: the connection's number, the unit, its bytes.
+fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u32, Unit, Bytes)) {
+    let mut file = CaptureFile::open(path).unwrap();
+    let mut streams: HashMap<u32, Stream> = HashMap::new();
+    let mut reassembler = Reassembler::new(Limits::default());
+    let mut sink = |chunk: &capture::Chunk<'_>| {
+        let direction = if chunk.direction == Flow::ToServer { Direction::Forward } else { Direction::Backward };
+        let stream = streams.entry(chunk.stream).or_insert_with(|| {
+            let mut stream = Stream::new(None);
+            stream.set_knowledge(knowledge.clone());
+            stream
+        });
+        stream.at(chunk.packet);
+        let mut out = |event| {
+            if let Event::Unit(unit, bytes) = event {
+                told(chunk.stream, unit, bytes);
+            }
+        };
+        match chunk.kind {
+            Kind::Data(bytes) => stream.push(direction, bytes, &mut out),
+            Kind::Gap(_) => stream.gap(direction, &mut out),
+            Kind::Closed => stream.close(direction, &mut out),
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    while let Some(packet) = file.next_packet().unwrap() {
+        if let Ok(segment) = Segment::parse(&packet) {
+            reassembler.push(&segment, &mut |chunk| sink(&chunk)).unwrap();
+        }
+    }
+    reassembler.finish(&mut |chunk| sink(&chunk)).unwrap();
+}
+
+/// A recording, with what lies beside it.
+struct Recording {
+    capture: PathBuf,
+    keyring: Keyring,
+}
+
+impl Recording {
+    fn find(name: &str) -> Option<Self> {
+        let capture = shared(&format!("{name}.pcapng"))?;
+        let mut recording = Recording { capture, keyring: Keyring::new() };
+        recording.keyring = Keyring::parse(recording.beside("keyring") + &recording.beside("auth")).unwrap();
+        Some(recording)
+    }
+
+    /// The text of a file beside it; nothing if there is none.
+    fn beside(&self, ending: &str) -> String {
+        let name = self.capture.file_stem().unwrap().to_string_lossy();
+        fs::read_to_string(self.capture.with_file_name(format!("{name}.{ending}"))).unwrap_or_default()
+    }
+
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::with_keyring(self.keyring.clone())
+    }
+
+    /// Frames by tag, summed over what all daemons logged.
+    fn logged(&self) -> BTreeMap<u8, u64> {
+        let mut counts = BTreeMap::new();
+        for line in self.beside("tags.tsv").lines().filter(|line| !line.starts_with('#')) {
+            let cells: Vec<&str> = line.split('\t').collect();
+            if let Ok(tag) = cells[1].parse() {
+                *counts.entry(tag).or_default() += cells.last().unwrap().parse::<u64>().unwrap();
+            }
+        }
+        assert!(!counts.is_empty());
+        counts
+    }
+}
+
+/// A unit and all that is in it.
+fn all(unit: &Unit, then: &mut impl FnMut(&Unit)) {
+    then(unit);
+    unit.inner().iter().for_each(|inner| all(inner, then));
+}
+
+#[test]
+fn every_frame_is_followed_to_the_last() {
+    for name in RECORDINGS {
+        let Some(recording) = Recording::find(name) else { continue };
+        let (mut shown, mut signatures, mut secure) = (BTreeMap::<u8, u64>::new(), 0, 0);
+        listen(&recording.capture, &recording.knowledge(), |stream, unit, _| {
+            all(&unit, &mut |unit| {
+                assert!(unit.findings.is_empty(), "{name}: stream {stream}: {unit:?}");
+                assert!(!unit.cut && !matches!(unit.kind, UnitKind::Encrypted | UnitKind::Lost));
+                assert!(unit.kind != UnitKind::Secure || unit.inner().len() == 1);
+                secure += u64::from(unit.kind == UnitKind::Secure);
+                if let Some(tag) = unit.tag() {
+                    *shown.entry(tag).or_default() += 1;
+                    assert_eq!(unit.verdict.is_some(), tag == Tag::AUTH_SIGNATURE.0);
+                }
+                if let Some(verdict) = unit.verdict {
+                    assert_eq!(verdict, Verdict::Good, "{name}: stream {stream}");
+                    signatures += 1;
+                }
+            });
+        });
+        let logged = recording.logged();
+        assert_eq!(shown.keys().collect::<Vec<_>>(), logged.keys().collect::<Vec<_>>(), "{name}");
+        for (tag, count) in &logged {
+            // a peer that was closing didn't read the last messages
+            let unread = if *tag == Tag::MESSAGE.0 { 5 } else { 0 };
+            assert!(
+                (*count..=count + unread).contains(&shown[tag]),
+                "{name}: tag {tag}: {} logged {count}",
+                shown[tag]
+            );
+        }
+        assert_eq!(secure > 0, name.contains("secure") || name.contains("mixed"), "{name}: {secure} secure frames");
+        eprintln!("{name}: {signatures} signatures, {secure} secure frames");
+    }
+}
+
+/// A connection whose frames are made anew.
+#[derive(Default)]
+struct Anew {
+    context: Context,
+    /// The payloads of AUTH_REQUEST and AUTH_REQUEST_MORE.
+    request: Vec<u8>,
+    more: Vec<u8>,
+    sealers: Option<[Sealer; 2]>,
+}
+
+impl Anew {
+    /// The keys of a connection, found without the tracker.
+    fn keys(&self, done: &AuthDone<'_>, learnt: &mut Learnt) -> Option<Keys> {
+        let frame = |tag, payload| Frame::decode(tag, &Segments::one(payload), &self.context, &mut ());
+        let Ok(Frame::AuthRequest(request)) = frame(Tag::AUTH_REQUEST, &self.request) else { return None };
+        let Ok(Frame::AuthRequestMore(more)) = frame(Tag::AUTH_REQUEST_MORE, &self.more) else { return None };
+        let Some(AuthRequestPayload::Cephx(request)) = request.payload else { return None };
+        let Some(AuthRequestMorePayload::Cephx(more)) = more.payload else { return None };
+        let Some(AuthDonePayload::Cephx(done_payload)) = &done.payload else { return None };
+        match (request.body, more.answer, &done_payload.reply) {
+            (CephxRequestBody::Mon(request), _, CephxDoneReply::Mon(reply)) => {
+                let name = EntityName::try_from(&request.entity).unwrap();
+                Some(learnt.authenticate(&name, done.global_id, None, reply).ok()?.keys)
+            }
+            (_, CephxRequestMoreAnswer::Authorizer(shown), CephxDoneReply::Authorizer(reply)) => {
+                learnt.authorize(&shown.authorizer, reply).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// A frame again, from its values alone.
+    fn frame(
+        &mut self,
+        direction: Direction,
+        revision: Revision,
+        head: &Head,
+        opened: &Opened<'_>,
+        learnt: &mut Learnt,
+        gcm: &mut HashSet<String>,
+    ) -> Vec<u8> {
+        let decode = |context: &Context| Frame::decode(Tag(head.tag), &opened.segments, context, &mut ()).unwrap();
+        if let Frame::AuthRequest(request) = decode(&self.context) {
+            let auth_mode = request.payload.as_ref().and_then(|payload| match payload {
+                AuthRequestPayload::Cephx(cephx) => Some(cephx.auth_mode),
+                AuthRequestPayload::None(none) => Some(none.auth_mode),
+                AuthRequestPayload::Other(_) => None,
+            });
+            self.context = Context { auth_method: Some(request.method), auth_mode, ..Default::default() };
+            self.request = opened.segments.bytes(0).to_vec();
+        }
+        let frame = decode(&self.context);
+        let segments = frame.encode().unwrap().map(Bytes::from);
+        let (tag, flags) = (frame.tag(), PreambleFlags(head.flags));
+        let ending = if opened.late == Late::Aborted { Ending::Aborted } else { Ending::Complete };
+        let mut out = Vec::new();
+        match &mut self.sealers {
+            Some(sealers) => sealers[direction as usize].assemble(tag, flags, &segments, ending, &mut out).unwrap(),
+            None => frame::assemble(revision, tag, flags, &segments, ending, &mut out),
+        }
+        match &frame {
+            Frame::AuthRequestMore(_) => self.more = opened.segments.bytes(0).to_vec(),
+            Frame::AuthDone(done) if done.connection_mode == ConnectionMode::SECURE => {
+                let keys = self.keys(done, learnt).unwrap();
+                gcm.insert(keys.connection_secret.expose()[..16].iter().map(|byte| format!("{byte:02x}")).collect());
+                let key = ConnectionKey::new(&keys.connection_secret, revision).unwrap();
+                let sealer = |end: Direction| key.sealer(if end == direction { Role::Server } else { Role::Client });
+                self.sealers = Some([Direction::Forward, Direction::Backward].map(sealer));
+            }
+            Frame::AuthDone(done) => drop(self.keys(done, learnt)),
+            _ => {}
+        }
+        out.concat()
+    }
+}
+
+/// Makes all frames of a capture anew, and returns how many there are and the keys of secure mode.
+fn made_anew(path: &Path, keyring: &Keyring, services: &ServiceKeys) -> (usize, HashSet<String>) {
+    let (mut connections, mut gcm) = (HashMap::<u32, Anew>::new(), HashSet::new());
+    let mut learnt = Learnt::new(keyring.clone());
+    learnt.add_service_keys(services);
+    let knowledge = Knowledge::with_keyring(keyring.clone());
+    knowledge.add_service_keys(services);
+    let mut count = 0;
+    listen(path, &knowledge, |stream, unit, bytes| {
+        if unit.dialect == Some(Dialect::Proposal) || unit.kind == UnitKind::Encrypted {
+            return;
+        }
+        let what = || format!("{}: stream {stream}: {unit:?}", path.display());
+        let connection = connections.entry(stream).or_default();
+        let revision = || unit.dialect.and_then(Dialect::revision).unwrap();
+        count += 1;
+        let again = match unit.kind {
+            UnitKind::Banner => {
+                let banner = decode_banner(&mut Reader::new(&bytes), &Context::default(), &mut ()).unwrap();
+                banner.to_bytes().unwrap()
+            }
+            UnitKind::Frame(head) => {
+                let opened = frame::open(&head, revision(), &bytes, Check::Crc);
+                connection.frame(unit.direction, revision(), &head, &opened, &mut learnt, &mut gcm)
+            }
+            UnitKind::Secure => {
+                let [inner] = unit.inner() else { panic!("{}", what()) };
+                let UnitKind::Frame(head) = inner.kind else { panic!("{}", what()) };
+                let view = unit.open(&bytes).unwrap();
+                let opened = open_view(&head, revision(), &view);
+                connection.frame(unit.direction, revision(), &head, &opened, &mut learnt, &mut gcm)
+            }
+            _ => panic!("{}", what()),
+        };
+        assert!(again == bytes, "{}\n{again:02x?}\n{:02x?}", what(), &bytes[..]);
+    });
+    (count, gcm)
+}
+
+#[test]
+fn what_was_decoded_gives_back_the_same_bytes() {
+    for path in captures() {
+        let keyring = fs::read_to_string(path.with_extension("keyring")).unwrap_or_default();
+        if path.to_string_lossy().contains("msgr1") || path.to_string_lossy().contains("proposal") {
+            continue;
+        }
+        let (count, _) = made_anew(&path, &Keyring::parse(&keyring).unwrap(), &ServiceKeys::new());
+        assert!(count > 10, "{}: {count} frames", path.display());
+    }
+}
+
+#[test]
+fn so_do_recordings_and_their_keys_are_those_that_openssl_was_given() {
+    for name in RECORDINGS {
+        let Some(recording) = Recording::find(name) else { continue };
+        let mut services = String::new();
+        for line in recording.beside("service-keys.tsv").lines() {
+            let [service, id, key] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+            services += &format!("[service.{service}]\nkey.{id} = {key}\n");
+        }
+        let services = ServiceKeys::parse(&services).unwrap();
+        let (count, gcm) = made_anew(&recording.capture, &recording.keyring, &services);
+        let given = recording.beside("gcmkeys");
+        let given: HashSet<String> = given.lines().map(|line| line.split(' ').nth(4).unwrap().to_owned()).collect();
+        assert_eq!(gcm, given, "{name}");
+        eprintln!("{name}: {count} frames, {} keys", gcm.len());
+        assert!(count > 1000, "{name}: {count} frames");
+    }
+}
