@@ -16,7 +16,7 @@ use msgr2::auth::cephx::server::Authority;
 use msgr2::auth::keyring::Entity;
 use msgr2::auth::{EntityName, Key, Keyring, ServiceKeys, utime};
 use msgr2::net::{Config, Endpoint, OsRandom};
-use msgr2::peer::{ClientAuth, Encryption, Message, Target};
+use msgr2::peer::{ClientAuth, Encryption, Family, Message, Target};
 use msgr2::types::{AuthMethod, CephxServices, CryptoType, EntityType, MessageType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
 use tokio::net::{TcpListener, TcpStream};
@@ -113,6 +113,7 @@ async fn peers(size: usize, count: u64, protection: Protection) -> Result<Durati
         Result::Ok(())
     });
     let mut config = Config::new("client.admin".parse()?);
+    config.peer.family = Family::Proposal;
     if protection == Protection::Sealed {
         config.peer.encryption = Encryption::Required;
     }
@@ -134,6 +135,7 @@ async fn peers(size: usize, count: u64, protection: Protection) -> Result<Durati
 /// A server, and what a client has to show.
 fn server(protection: Protection) -> Result<(Config, ClientAuth)> {
     let mut config = Config::new("mon.a".parse()?);
+    config.peer.family = Family::Proposal;
     if protection == Protection::None {
         config.peer.server.methods = vec![AuthMethod::NONE];
         return Ok((config, ClientAuth::None { service: EntityType::MON }));

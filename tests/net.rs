@@ -12,7 +12,7 @@ use msgr2::auth::cephx::server::Authority;
 use msgr2::auth::keyring::Entity;
 use msgr2::auth::{EntityName, Key, Keyring, ServiceKeys, utime};
 use msgr2::net::{Config, ConnectError, Ended, Endpoint, Fault, Listener, OsRandom, SendError, Session, Tap};
-use msgr2::peer::{ClientAuth, ConnectionId, Encryption, Event, Message, Target, Time, Why};
+use msgr2::peer::{ClientAuth, ConnectionId, Encryption, Event, Family, Message, Target, Time, Why};
 use msgr2::types::{AuthMethod, CephxServices, CryptoType, EntityType, MessageType};
 use msgr2::wire::Role;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,12 +24,15 @@ const SOON: Duration = Duration::from_secs(20);
 /// A server that lets everybody in.
 fn open_server() -> Config {
     let mut config = Config::new("mon.a".parse().unwrap());
+    config.peer.family = Family::Proposal;
     config.peer.server.methods = vec![AuthMethod::NONE];
     config
 }
 
 fn client() -> Config {
-    Config::new("client.admin".parse().unwrap())
+    let mut config = Config::new("client.admin".parse().unwrap());
+    config.peer.family = Family::Proposal;
+    config
 }
 
 fn anybody(addr: SocketAddr) -> Target {
@@ -50,6 +53,7 @@ fn cephx() -> (Config, ClientAuth) {
     let mut services = ServiceKeys::new();
     services.rotate(EntityType::AUTH, CryptoType::AES, now, &mut OsRandom).unwrap();
     let mut config = Config::new("mon.a".parse().unwrap());
+    config.peer.family = Family::Proposal;
     config.peer.server.methods = vec![AuthMethod::CEPHX];
     config.peer.server.authority = Some(Authority::new(keyring, services, 4100, &mut OsRandom).unwrap().into());
     let auth = ClientAuth::Authenticate { credentials: Credentials::new(name, key), services: CephxServices(0) };

@@ -8,7 +8,7 @@ use crate::auth::EntityName;
 use crate::auth::ServiceKeys;
 use crate::auth::cephx::client::{Credentials, Ticket};
 use crate::auth::cephx::server::Authority;
-use crate::session::QueueLimits;
+use crate::session::{Policies, QueueLimits};
 use crate::types::{
     AddrType, AddressFamily, AuthMethod, CephFeatures, CephxServices, CompressionAlgorithm, ConnectionMode, EntityAddr,
     EntityType, Msgr2Features, Sockaddr, SockaddrAddress, SockaddrInet, SockaddrInet6,
@@ -30,11 +30,11 @@ pub struct Config {
     pub features_supported: CephFeatures,
     /// Features that a peer must support.
     pub features_required: CephFeatures,
-    /// Sessions end with their connections.
+    /// In the proposal: sessions end with their connections.
     pub lossy: bool,
-    /// It understands how sessions are resumed. Without it all sessions are lossy.
+    /// In the proposal: it understands how sessions are resumed. Without it all sessions are lossy.
     pub reconnect: bool,
-    /// Whether it encrypts.
+    /// In the proposal: whether it encrypts.
     pub encryption: Encryption,
     /// What an accepting side allows.
     pub server: ServerAuth,
@@ -66,6 +66,20 @@ impl Config {
             report_handshake: false,
             limits: Limits::default(),
             times: Times::default(),
+        }
+    }
+}
+
+impl Config {
+    /// What is done about sessions.
+    pub(crate) fn policies(&self) -> Policies {
+        match (&self.v2.policies, self.entity.kind) {
+            (Some(policies), _) => policies.clone(),
+            (None, EntityType::MON) => Policies::mon(),
+            (None, EntityType::OSD) => Policies::osd_public(),
+            (None, EntityType::MDS) => Policies::mds(),
+            (None, EntityType::MGR) => Policies::mgr(),
+            (None, _) => Policies::client(),
         }
     }
 }
@@ -113,6 +127,9 @@ pub struct V2 {
     pub dial_modes: Vec<ConnectionMode>,
     /// The modes that a server allows; the client's preference decides.
     pub accept_modes: Vec<ConnectionMode>,
+    /// What is done about sessions, by the type of the peer. Unless told otherwise it is what Ceph's own processes of
+    /// the entity's type do.
+    pub policies: Option<Policies>,
     /// Compression.
     pub compression: Compression,
 }
@@ -126,6 +143,7 @@ impl Default for V2 {
             required: Msgr2Features::default(),
             dial_modes: vec![ConnectionMode::SECURE, ConnectionMode::CRC],
             accept_modes: vec![ConnectionMode::SECURE, ConnectionMode::CRC],
+            policies: None,
             compression: Compression::default(),
         }
     }
@@ -249,6 +267,16 @@ impl Target {
 }
 
 impl Target {
+    /// The server's addresses.
+    pub(crate) fn addrs(&self) -> Vec<EntityAddr<'static>> {
+        if self.entity_addrs.is_empty() { vec![self.dialled()] } else { self.entity_addrs.clone() }
+    }
+
+    /// The type that the server must have.
+    pub(crate) fn expects(&self) -> Option<EntityType> {
+        self.peer_type.or_else(|| self.auth.first().map(ClientAuth::service))
+    }
+
     /// The address that is dialled, as the server must know it.
     pub(crate) fn dialled(&self) -> EntityAddr<'static> {
         let known = self.entity_addrs.iter().find(|addr| socket_addr(addr) == Some(self.addr));

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use super::protocol::{Protocol, begin};
-use super::shared::{Entry, Shared};
+use super::shared::Shared;
 use super::{
     ClientAuth, Config, ConnectionId, Error, Event, Family, Message, Refused, SendError, SessionId, Stats, Target,
     Time, Why,
@@ -13,7 +13,6 @@ use super::{
 use crate::auth::cephx::client::Credentials;
 use crate::crypto::Random;
 use crate::proposal::Msg;
-use crate::session::Session;
 use crate::types::MessageHeader;
 use crate::wire::{Composite, Role};
 use crate::{Context, limits};
@@ -74,13 +73,16 @@ impl Endpoint {
     /// Begins a session with a server. [`Event::Dial`] follows; messages may be queued at once.
     pub fn connect(&mut self, now: Time, target: Target) -> SessionId {
         self.advance(now);
-        let session = Session::new(self.shared.stateful(), self.shared.config.limits.queue());
         let addr = target.addr;
-        let mut entry = Entry::new(Role::Client, session);
+        let mut entry = self.shared.client_entry(&target);
         entry.target = Some(target);
         entry.dialling = true;
         entry.lost_since = Some(self.shared.now);
+        let key = entry.key.clone();
         let session = self.shared.add_session(entry);
+        if let Some(key) = key {
+            self.shared.table.insert(key, session);
+        }
         self.shared.events.push_back(Event::Dial { session, addr });
         self.arm_session(session);
         session
@@ -258,10 +260,32 @@ impl Endpoint {
             return Err(SendError::TooLarge { size, limit });
         }
         entry.session.outgoing.push(message).map_err(|message| SendError::Full { message })?;
-        if let Some(connection) = entry.connection.filter(|_| entry.established) {
-            self.mark(connection);
+        match entry.connection {
+            Some(connection) if entry.established => self.mark(connection),
+            None if entry.standby => self.leave_standby(session),
+            _ => {}
         }
         Ok(())
+    }
+
+    /// There is something to send for a session that did without a connection.
+    fn leave_standby(&mut self, session: SessionId) {
+        let Some(entry) = self.shared.sessions.get_mut(&session) else { return };
+        if let Some(target) = entry.target.as_ref().filter(|_| entry.dials()) {
+            let addr = target.addr;
+            (entry.standby, entry.dialling) = (false, true);
+            entry.lost_since = Some(self.shared.now);
+            self.shared.events.push_back(Event::Dial { session, addr });
+            self.arm_session(session);
+        }
+    }
+
+    /// Tells where a session that the peer began can be dialled, so that this side can do so when the connection is
+    /// lost. Only who is no server to the peer dials; see [`Policy`](crate::session::Policy).
+    pub fn set_target(&mut self, session: SessionId, target: Target) {
+        if let Some(entry) = self.shared.sessions.get_mut(&session) {
+            entry.target = Some(target);
+        }
     }
 
     /// The bytes that the parts of a message may have.
@@ -416,6 +440,9 @@ impl Endpoint {
                 self.settle(taken_over);
             }
         }
+        while let Some(kicked) = self.shared.kicked.pop() {
+            self.arm_session(kicked);
+        }
         self.settle(id);
         if self.wants_transmit(id) {
             self.mark(id);
@@ -474,11 +501,22 @@ impl Endpoint {
             self.end(session, why);
             return;
         }
+        if entry.policy.standby && !entry.policy.server && entry.known && why != Why::Wait {
+            // two that dial each other: the session goes on when one of them has something to send
+            entry.standby = entry.session.outgoing.is_empty() || !entry.dials();
+            if entry.standby {
+                shared.events.push_back(Event::Disconnected { session, why });
+                return;
+            }
+        }
         entry.lost_since.get_or_insert(shared.now);
-        if entry.role == Role::Client {
+        if entry.dials() {
             let times = &shared.config.times;
             let at_once = entry.known && why != Why::Wait;
+            let longest = why == Why::Wait && shared.config.family == Family::Msgr2;
             let pause = match entry.attempts.checked_sub(at_once.into()) {
+                // the peer's own connection is on its way
+                _ if longest => times.pause_most,
                 None => Time::ZERO,
                 Some(doublings) => times
                     .pause_first

@@ -121,7 +121,7 @@ impl Link {
         if let Some(entry) = shared.sessions.get_mut(&session) {
             entry.connection = Some(self.id);
             (entry.established, entry.known) = (true, true);
-            (entry.lost_since, entry.redial_at) = (None, None);
+            (entry.lost_since, entry.redial_at, entry.standby) = (None, None, false);
         }
         shared.events.push_back(Event::Established { session, connection: self.id, peer, resumed });
         shared.writable(session);

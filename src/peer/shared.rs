@@ -4,11 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use super::config::socket_addr;
-use super::{Config, ConnectionId, Dropped, Event, SessionId, Target, Time, Times};
+use super::{Config, ConnectionId, Dropped, Event, Family, SessionId, Target, Time, Times, v2};
+use crate::auth::EntityName;
 use crate::auth::cephx::client::Credentials;
 use crate::crypto::Random;
-use crate::session::{Given, PeerKey, Session, SessionTable};
-use crate::types::EntityAddr;
+use crate::session::{Given, PeerKey, Policy, Session, SessionTable};
+use crate::types::{CephFeatures, EntityAddr};
 use crate::wire::Role;
 
 /// A server remembers this many cookies whose START it hasn't seen.
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) memory: usize,
     pub(crate) handshake_memory: usize,
     pub(crate) dropped: u64,
+    /// Sessions whose time to dial has changed.
+    pub(crate) kicked: Vec<SessionId>,
     /// Connections that have lost their session to another one, and are to be ended.
     pub(crate) endings: Vec<ConnectionId>,
     pub(crate) next_session: u64,
@@ -48,8 +51,14 @@ pub(crate) struct Entry {
     pub(crate) credentials: Option<Credentials>,
     /// A client's number, once it has one.
     pub(crate) gid: u64,
-    /// A server's peer.
+    /// The peer, if it is in the table.
     pub(crate) key: Option<PeerKey>,
+    /// The peer's name, as it was authenticated by this side.
+    pub(crate) name: Option<EntityName>,
+    /// Number and features of the peer, as its IDENT said them.
+    pub(crate) peer: Option<(i64, CephFeatures)>,
+    /// What this side does about such a peer.
+    pub(crate) policy: Policy,
     pub(crate) connection: Option<ConnectionId>,
     /// The connection is past START or RECONNECT_OK.
     pub(crate) established: bool,
@@ -63,6 +72,8 @@ pub(crate) struct Entry {
     pub(crate) lost_since: Option<Time>,
     /// When the client dials again.
     pub(crate) redial_at: Option<Time>,
+    /// It does without a connection until there is something to send.
+    pub(crate) standby: bool,
     /// A socket is being opened for it.
     pub(crate) dialling: bool,
     /// The deadline under which a timer is set.
@@ -78,6 +89,9 @@ impl Entry {
             credentials: None,
             gid: 0,
             key: None,
+            name: None,
+            peer: None,
+            policy: Policy::LOSSLESS_CLIENT,
             connection: None,
             established: false,
             known: false,
@@ -85,9 +99,15 @@ impl Entry {
             attempts: 0,
             lost_since: None,
             redial_at: None,
+            standby: false,
             dialling: false,
             armed: None,
         }
+    }
+
+    /// Whether this side opens its connections.
+    pub(crate) fn dials(&self) -> bool {
+        self.target.is_some() && !self.policy.server
     }
 
     /// When it has been too long without a connection. Who has closed it and is a server can only wait for a client
@@ -115,6 +135,7 @@ impl Shared {
             memory: 0,
             handshake_memory: 0,
             dropped: 0,
+            kicked: Vec::new(),
             endings: Vec::new(),
             next_session: 0,
         }
@@ -123,6 +144,22 @@ impl Shared {
     /// Whether sessions of this side may outlive their connections.
     pub(crate) fn stateful(&self) -> bool {
         !self.config.lossy && self.config.reconnect
+    }
+
+    /// A session that is to be begun with a server.
+    pub(crate) fn client_entry(&self, target: &Target) -> Entry {
+        let queue = self.config.limits.queue();
+        if self.config.family == Family::Proposal {
+            return Entry::new(Role::Client, Session::new(self.stateful(), queue));
+        }
+        let policy = self.config.policies().of(target.expects().unwrap_or_default());
+        let mut session = Session::new(!policy.lossy, queue);
+        session.outgoing.rank();
+        let mut entry = Entry::new(Role::Client, session);
+        entry.policy = policy;
+        // of several sessions with the same peer the first is the one that is known
+        entry.key = v2::key(&target.addrs()).filter(|key| policy.register && self.table.get(key).is_none());
+        entry
     }
 
     pub(crate) fn add_session(&mut self, entry: Entry) -> SessionId {

@@ -66,6 +66,14 @@ impl Session {
         self.incoming = Incoming::default();
     }
 
+    /// Forgets what only the peer could have gone on with. What is queued stays, with its numbers, and so does the
+    /// client's cookie.
+    pub fn reset_half(&mut self) {
+        (self.server_cookie, self.connect_seq) = (0, 0);
+        self.incoming = Incoming::default();
+        self.outgoing.requeue();
+    }
+
     /// Forgets the state, so that it can begin anew; a full reset drops what is queued too. Returns how many messages
     /// that were.
     pub fn reset(&mut self, full: bool) -> usize {

@@ -43,12 +43,14 @@ pub struct Outgoing {
     limits: QueueLimits,
     /// Somebody waits for room.
     full: bool,
+    /// Messages of a higher priority overtake others, as long as nothing of them was sent.
+    ranked: bool,
 }
 
 impl Outgoing {
     /// An empty queue.
     pub fn new(limits: QueueLimits) -> Self {
-        Outgoing { queue: VecDeque::new(), first: 1, cursor: 0, sent: 0, bytes: 0, limits, full: false }
+        Outgoing { queue: VecDeque::new(), first: 1, cursor: 0, sent: 0, bytes: 0, limits, full: false, ranked: false }
     }
 
     /// Queues a message, or gives it back if there is no room.
@@ -61,8 +63,24 @@ impl Outgoing {
             return Err(message);
         }
         self.bytes = bytes;
-        self.queue.push_back(message);
+        let place = self.place(&message);
+        self.queue.insert(place, message);
         Ok(())
+    }
+
+    /// From here on messages of a higher priority overtake others. What was sent once keeps its number, and its place.
+    pub fn rank(&mut self) {
+        self.ranked = true;
+    }
+
+    /// Where a message is queued.
+    fn place(&self, message: &Message) -> usize {
+        let mut place = self.queue.len();
+        let numbered = (self.sent + 1).saturating_sub(self.first) as usize;
+        while self.ranked && place > numbered && self.queue[place - 1].priority < message.priority {
+            place -= 1;
+        }
+        place
     }
 
     /// Whether there is room again for who was refused. Says so once.
@@ -112,6 +130,17 @@ impl Outgoing {
             dropped += 1;
         }
         Ok(dropped)
+    }
+
+    /// Drops what the other side has, up to what was ever sent. Returns how many messages that were.
+    pub fn forget(&mut self, seq: u64) -> usize {
+        // nobody can have more
+        self.acked(seq.min(self.sent)).unwrap_or(0)
+    }
+
+    /// Everything that is still there is sent again on a new connection, with the same numbers.
+    pub fn requeue(&mut self) {
+        self.cursor = 0;
     }
 
     /// Goes on on a new connection: what the other side has is dropped, the rest is sent again.
@@ -180,6 +209,26 @@ mod tests {
         assert!(queue.next(true).is_none());
         assert_eq!(queue.acked(3), Ok(2));
         assert!(queue.is_empty() && !queue.awaits_ack());
+    }
+
+    #[test]
+    fn higher_priorities_overtake_what_was_never_sent() {
+        let mut queue = Outgoing::new(QueueLimits { messages: 9, bytes: 100 });
+        queue.rank();
+        let ranked = |text: &'static str, priority| Message { priority, ..message(text) };
+        for (text, priority) in [("a", 127), ("b", 127), ("c", 255), ("d", 127), ("e", 196)] {
+            queue.push(ranked(text, priority)).unwrap();
+        }
+        assert_eq!(queue.next(true).unwrap().front, "c");
+        assert_eq!(queue.next(true).unwrap().front, "e");
+        queue.requeue();
+        queue.push(ranked("f", 255)).unwrap();
+        let order: Vec<_> = std::iter::from_fn(|| queue.next(true)).map(|m| (m.seq, m.front)).collect();
+        let texts: Vec<&[u8]> = order.iter().map(|(_, text)| &text[..]).collect();
+        assert_eq!(texts, [b"c", b"e", b"f", b"a", b"b", b"d"]);
+        assert_eq!(order.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(queue.forget(4), 4);
+        assert_eq!(queue.forget(99), 2, "what was never sent isn't forgotten, and here is none");
     }
 
     #[test]

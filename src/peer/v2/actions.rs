@@ -5,9 +5,9 @@ use super::inbound::Whole;
 use crate::Action;
 use crate::auth::{time, utime};
 use crate::frame::secure::ConnectionKey;
-use crate::peer::shared::{Entry, Shared};
+use crate::peer::shared::Shared;
 use crate::peer::{Dropped, Error, Event, Why};
-use crate::session::{Message, Session, Taken};
+use crate::session::{Message, Taken};
 use crate::types::{CompressionAlgorithm, ConnectionMode, MessageHeader};
 use crate::v2_1::Frame;
 use crate::wire::{Role, Utime};
@@ -37,14 +37,26 @@ impl Connection {
                 Role::Client => self.begin_at_client(shared),
                 Role::Server => self.begin_at_server(shared)?,
             },
+            (Action::ResumeSession, Some(Frame::SessionReconnect(wish))) => self.resume_at_server(shared, wish),
+            (Action::ResumeSession, Some(Frame::SessionReconnectOk(ok))) => self.resume_at_client(shared, ok.msg_seq),
+            (Action::ResetSession, Some(Frame::SessionReset(reset))) => self.reset_at_client(shared, reset.full.get()),
+            (Action::RaiseConnectSeq, Some(Frame::SessionRetry(retry))) => {
+                if let Some(entry) = self.link.entry_mut(shared) {
+                    entry.session.connect_seq = retry.connect_seq.saturating_add(1);
+                }
+            }
+            (Action::RaiseGlobalSeq, Some(Frame::SessionRetryGlobal(retry))) => {
+                shared.global_seq = shared.global_seq.max(retry.global_seq).saturating_add(1);
+                self.global_seq = shared.global_seq;
+            }
             // the endpoint sees to the pause
             (Action::ComeAgain, _) => self.link.over = Some(Why::Wait),
             (Action::Deliver, Some(Frame::Message(message))) => {
                 if let Some(whole) = whole {
-                    self.deliver(shared, whole, &message.header)?;
+                    self.deliver(shared, whole, &message.header);
                 }
             }
-            (Action::Acknowledge, Some(Frame::Ack(ack))) => self.acknowledge(shared, ack.seq)?,
+            (Action::Acknowledge, Some(Frame::Ack(ack))) => self.acknowledge(shared, ack.seq),
             (Action::AnswerKeepalive, Some(Frame::Keepalive2(keepalive))) => {
                 self.link.owe_keepalive(keepalive.timestamp);
             }
@@ -78,56 +90,17 @@ impl Connection {
         Ok(())
     }
 
-    /// What kind of session this side would have.
-    pub(super) fn wants_lossy(&self, shared: &Shared) -> bool {
-        shared.config.lossy
-    }
-
-    fn begin_at_client(&mut self, shared: &mut Shared) {
-        let (own, theirs) = (self.own_cookie, self.peer.as_ref().map_or(0, |peer| peer.cookie));
-        let stateful = !self.lossy;
-        if let Some(entry) = self.link.entry_mut(shared) {
-            let (client_cookie, server_cookie) = if stateful { (own, theirs) } else { (0, 0) };
-            entry.session.begin(client_cookie, server_cookie, stateful);
-        }
-        self.establish(shared, false);
-    }
-
-    fn begin_at_server(&mut self, shared: &mut Shared) -> Result<(), Error> {
-        let Some(peer) = &self.peer else { return Ok(()) };
-        let (client_cookie, global_seq) = (peer.cookie, peer.global_seq);
-        self.lossy = self.wants_lossy(shared);
-        self.own_cookie = if self.lossy { 0 } else { shared.cookie() };
-        shared.global_seq += 1;
-        self.global_seq = shared.global_seq;
-        let mut session = Session::new(!self.lossy, shared.config.limits.queue());
-        let client_cookie = if self.lossy { 0 } else { client_cookie };
-        session.begin(client_cookie, self.own_cookie, !self.lossy);
-        session.global_seq = global_seq;
-        let mut entry = Entry::new(Role::Server, session);
-        entry.gid = self.identity.as_ref().map_or(0, |identity| identity.gid);
-        self.link.session = Some(shared.add_session(entry));
-        self.establish(shared, false);
-        Ok(())
-    }
-
-    /// Messages can flow.
-    fn establish(&mut self, shared: &mut Shared, resumed: bool) {
-        let peer = self.peer_info();
-        self.link.establish(shared, peer, resumed);
-    }
-
-    fn deliver(&mut self, shared: &mut Shared, whole: &Whole, header: &MessageHeader) -> Result<(), Error> {
+    fn deliver(&mut self, shared: &mut Shared, whole: &Whole, header: &MessageHeader) {
         if !self.lossy {
-            self.acknowledge(shared, header.ack_seq)?;
+            self.acknowledge(shared, header.ack_seq);
         }
-        let Some(session) = self.link.session else { return Ok(()) };
-        let Some(entry) = shared.sessions.get_mut(&session) else { return Ok(()) };
+        let Some(session) = self.link.session else { return };
+        let Some(entry) = shared.sessions.get_mut(&session) else { return };
         match entry.session.incoming.take(header.seq) {
             Taken::New => {}
             Taken::Known => {
                 shared.drop_frame(self.link.id, Dropped::Known { seq: header.seq });
-                return Ok(());
+                return;
             }
             Taken::Gap { expected } => {
                 entry.session.incoming.skip_to(header.seq);
@@ -152,20 +125,18 @@ impl Connection {
             data: part(3),
         };
         shared.events.push_back(Event::Message { session, message });
-        Ok(())
     }
 
-    fn acknowledge(&mut self, shared: &mut Shared, seq: u64) -> Result<(), Error> {
+    fn acknowledge(&mut self, shared: &mut Shared, seq: u64) {
         if self.lossy {
-            return Ok(());
+            return;
         }
-        let Some(id) = self.link.session else { return Ok(()) };
-        let Some(entry) = shared.sessions.get_mut(&id) else { return Ok(()) };
-        if entry.session.outgoing.acked(seq)? > 0 {
+        let Some(id) = self.link.session else { return };
+        let Some(entry) = shared.sessions.get_mut(&id) else { return };
+        if entry.session.outgoing.forget(seq) > 0 {
             entry.attempts = 0;
             shared.writable(id);
         }
-        Ok(())
     }
 
     fn note_keepalive(&mut self, shared: &mut Shared, timestamp: Utime) {

@@ -4,15 +4,18 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::{Connection, Exchange, MOST_RECONNECTS};
+use super::session::Decision;
+use super::{Connection, MOST_RECONNECTS};
 use crate::peer::config::{entity_addr, socket_addr};
 use crate::peer::engine::Engine as _;
 use crate::peer::shared::{Entry, Shared};
 use crate::peer::{ClientAuth, Error};
+use crate::session::ReconnectDecision;
 use crate::types::{AddrType, CephFeatures, ConnectionFlags, EntityAddr, EntityAddrvec, EntityType};
 use crate::v2_1::{
     AuthSignature, Banner, BannerFeatures, ClientIdent, CompressionDone, CompressionRequest, Frame, Hello,
-    IdentMissingFeatures, ServerIdent, SessionReconnect, SessionReconnectOk, Tag,
+    IdentMissingFeatures, ServerIdent, SessionReconnect, SessionReconnectOk, SessionReset, SessionRetry,
+    SessionRetryGlobal, Tag, Wait,
 };
 use crate::wire::{Bool, Encode, FixedBytes, Role};
 
@@ -79,6 +82,26 @@ impl Connection {
                 Frame::IdentMissingFeatures(IdentMissingFeatures { features: self.lacks, ..Default::default() })
             }
             Tag::SESSION_RECONNECT => Frame::SessionReconnect(self.session_reconnect(shared)?.ok_or(nothing)?),
+            Tag::SESSION_RESET => {
+                let full = matches!(self.decision, Some(Decision::Reconnect(ReconnectDecision::Reset { full: true })));
+                Frame::SessionReset(SessionReset { full: Bool(full.into()), ..Default::default() })
+            }
+            Tag::SESSION_RETRY => {
+                let Some(Decision::Reconnect(ReconnectDecision::Retry { connect_seq })) = self.decision else {
+                    return Err(nothing);
+                };
+                Frame::SessionRetry(SessionRetry { connect_seq, ..Default::default() })
+            }
+            Tag::SESSION_RETRY_GLOBAL => {
+                let Some(Decision::Reconnect(ReconnectDecision::RetryGlobal { global_seq })) = self.decision else {
+                    return Err(nothing);
+                };
+                Frame::SessionRetryGlobal(SessionRetryGlobal { global_seq, ..Default::default() })
+            }
+            Tag::WAIT => {
+                self.kick(shared);
+                Frame::Wait(Wait::default())
+            }
             Tag::SESSION_RECONNECT_OK => {
                 let msg_seq = self.link.entry_mut(shared).map_or(0, |entry| entry.session.incoming.ack());
                 Frame::SessionReconnectOk(SessionReconnectOk { msg_seq, ..Default::default() })
@@ -135,7 +158,7 @@ impl Connection {
     }
 
     fn client_ident(&mut self, shared: &mut Shared) -> Option<ClientIdent<'static>> {
-        let lossy = self.wants_lossy(shared);
+        let lossy = self.policy(shared).lossy;
         let target_addr = self.target_addr(shared)?;
         let kept = self.link.entry(shared)?.session.client_cookie;
         self.own_cookie = match (lossy, kept) {
@@ -196,10 +219,6 @@ impl Connection {
 
     /// The type that the server must have.
     pub(super) fn expected_type(&self, shared: &Shared) -> Option<EntityType> {
-        let target = self.link.entry(shared)?.target.as_ref()?;
-        target.peer_type.or_else(|| match &self.exchange {
-            Exchange::Client(_) => target.auth.first().map(ClientAuth::service),
-            Exchange::Server(_) => None,
-        })
+        self.link.entry(shared)?.target.as_ref()?.expects()
     }
 }

@@ -1,5 +1,6 @@
 //! What the guards of the spec mean, and what frames must fulfil that no guard says.
 
+use super::session::Decision;
 use super::{Connection, Exchange, MOST_RECONNECTS, PeerIdent};
 use crate::Guard;
 use crate::peer::Error;
@@ -8,6 +9,7 @@ use crate::peer::config::{same_addr, socket_addr};
 use crate::peer::error::wrong_type;
 use crate::peer::link::owned;
 use crate::peer::shared::Shared;
+use crate::session::{IdentDecision, ReconnectDecision};
 use crate::types::{CephFeatures, CompressionAlgorithm, ConnectionFlags, EntityAddr};
 use crate::v2_1::{Frame, Hello, ServerIdent, Tag};
 use crate::wire::Role;
@@ -32,6 +34,21 @@ impl Connection {
             },
             Guard::OldSession => self.link.entry(shared).is_some_and(|entry| entry.session.can_resume()),
             Guard::NewSession => !self.guard_holds(shared, Guard::OldSession, None),
+            Guard::IdentStale => self.decision == Some(Decision::Ident(IdentDecision::Stale)),
+            Guard::MustWait => matches!(
+                self.decision,
+                Some(Decision::Ident(IdentDecision::Wait) | Decision::Reconnect(ReconnectDecision::Wait))
+            ),
+            Guard::NoSession => {
+                matches!(self.decision, Some(Decision::Reconnect(ReconnectDecision::Reset { .. })))
+            }
+            Guard::GlobalSeqOld => {
+                matches!(self.decision, Some(Decision::Reconnect(ReconnectDecision::RetryGlobal { .. })))
+            }
+            Guard::ConnectSeqOld => {
+                matches!(self.decision, Some(Decision::Reconnect(ReconnectDecision::Retry { .. })))
+            }
+            Guard::SessionFound => self.decision == Some(Decision::Reconnect(ReconnectDecision::Resume)),
             Guard::FeaturesMissing => self.lacks != CephFeatures::default(),
             // guards of other dialects decide nothing here
             _ => false,
@@ -72,6 +89,7 @@ impl Connection {
                     features: ident.features_supported & shared.config.features_supported,
                     cookie: ident.cookie,
                 });
+                self.decide_ident(shared, ident);
             }
             Frame::SessionReconnect(reconnect) => {
                 if reconnect.addrs.addrs.is_empty() {
@@ -81,6 +99,7 @@ impl Connection {
                 if self.reconnects > MOST_RECONNECTS {
                     return Err(Error::TooManyReconnects { limit: MOST_RECONNECTS });
                 }
+                self.decide_reconnect(shared, reconnect);
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ mod frames;
 mod guards;
 mod inbound;
 mod outbound;
+mod session;
 mod transcripts;
 mod transmit;
 
@@ -16,6 +17,8 @@ use bytes::Bytes;
 
 use self::inbound::{Inbound, Next, Whole};
 use self::outbound::Outbound;
+use self::session::Decision;
+pub(super) use self::session::key;
 use self::transcripts::Transcripts;
 use super::auth::{ClientExchange, Identity, ServerExchange};
 use super::config::V2;
@@ -26,6 +29,7 @@ use super::shared::Shared;
 use super::{ConnectionId, Dropped, Error, PeerInfo, SessionId, Time, Why};
 use crate::auth::EntityName;
 use crate::frame::Revision;
+use crate::session::PeerKey;
 use crate::types::{
     AuthMethod, CephFeatures, CompressionAlgorithm, ConnectionMode, EntityAddr, EntityType, Errno, Msgr2Features,
 };
@@ -92,6 +96,12 @@ pub(super) struct Connection {
     /// Features that the peer lacks.
     lacks: CephFeatures,
     reconnects: usize,
+    /// What the server makes of the client's wish for a session, and the session with the same addresses.
+    decision: Option<Decision>,
+    known: Option<SessionId>,
+    key: Option<PeerKey>,
+    /// The global_seq that made this connection come too late.
+    stale_at: u64,
     /// What the server answers to the client's wishes.
     chosen: (bool, CompressionAlgorithm),
     compression: CompressionAlgorithm,
@@ -139,6 +149,10 @@ impl Connection {
             lossy: true,
             lacks: CephFeatures::default(),
             reconnects: 0,
+            decision: None,
+            known: None,
+            key: None,
+            stale_at: 0,
             chosen: (false, CompressionAlgorithm::NONE),
             compression: CompressionAlgorithm::NONE,
             inbound: Inbound::default(),
@@ -152,6 +166,9 @@ impl Connection {
         if role == Role::Client {
             shared.global_seq += 1;
             connection.global_seq = shared.global_seq;
+            if let Some(entry) = connection.link.entry_mut(shared).filter(|entry| entry.session.can_resume()) {
+                entry.session.connect_seq = entry.session.connect_seq.saturating_add(1);
+            }
         }
         connection.send_banner(shared)?;
         Ok(connection)
@@ -313,7 +330,7 @@ impl Engine for Connection {
                 Why::Failed(Error::FeaturesLacking { features: missing.features })
             }
             Some(Frame::ClientIdent(ident)) => {
-                let (global_seq, session) = (ident.global_seq, 0);
+                let (global_seq, session) = (ident.global_seq, self.stale_at);
                 Why::Failed(Error::LateStart { global_seq, session })
             }
             Some(Frame::Wait(_)) => Why::Wait,

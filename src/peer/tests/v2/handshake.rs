@@ -36,7 +36,9 @@ fn every_way_in_and_messages_both_ways() {
                     let (mut network, session) = pair(auth, |client, server| {
                         (client.v2.features, server.v2.features) = (ours, theirs);
                         (client.v2.dial_modes, client.report_handshake) = (vec![mode], true);
-                        (client.lossy, server.lossy) = (lossy, lossy);
+                        if !lossy {
+                            stateful(client, server);
+                        }
                     });
                     network.piece = 7;
                     let mut message = Message::new(MessageType::OSD_OP, vec![1; 1_000]);

@@ -1,6 +1,8 @@
 //! Peers of v2.0 and v2.1 against each other, in simulated time.
 
 mod handshake;
+mod kills;
+mod sessions;
 
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use crate::auth::cephx::server::Authority;
 use crate::auth::{Entity, EntityName, Key, Keyring, ServiceKeys, utime};
 use crate::crypto::FixedRandom;
 use crate::peer::{ClientAuth, Config, Endpoint, Family, ServerAuth, SessionId, Target, entity_addr};
+use crate::session::{Policies, Policy};
 use crate::types::{AddrType, AuthMethod, CephxServices, CryptoType, EntityType};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -123,6 +126,20 @@ fn target(auth: Auth) -> Target {
     let mut target = Target::new(addr(1), vec![how]);
     target.entity_addrs = vec![entity_addr(AddrType::MSGR2, addr(1), nonce(auth))];
     target
+}
+
+/// A client that comes back, and a server that waits for it.
+fn stateful(client: &mut Config, server: &mut Config) {
+    client.v2.policies = Some(Policies::all(Policy::LOSSLESS_CLIENT));
+    server.v2.policies = Some(Policies::all(Policy::STATEFUL_SERVER));
+}
+
+/// The same as [`pair`], with a session that is there, also for the server.
+fn established(auth: Auth, change: impl FnOnce(&mut Config, &mut Config)) -> (Network, [SessionId; 2]) {
+    let (mut network, session) = pair(auth, change);
+    network.run_until(SECOND, |network| network.nodes.iter().all(|node| !node.sessions.is_empty()));
+    let other = network.nodes[1].sessions[0];
+    (network, [session, other])
 }
 
 /// A client (node 0) and a server (node 1) with a session that is being made.
