@@ -7,7 +7,8 @@ mod talk;
 use msgr2::FindingKind;
 use msgr2::auth::{Entity, Key, Keyring};
 use msgr2::crypto::FixedRandom;
-use msgr2::frame::{Ending, Revision};
+use msgr2::frame::compress::ALGORITHMS;
+use msgr2::frame::{self, Ending, Revision};
 use msgr2::tracker::{Direction, Event, Knowledge, Mode, Stream, Unit, UnitKind, Verdict, show};
 use msgr2::types::*;
 use msgr2::v2_1::*;
@@ -46,6 +47,7 @@ fn tell(unit: &Unit, bytes: &[u8], opened: bool, told: &mut Vec<Told>) {
         return;
     }
     assert_eq!((findings, unit.tag()), (vec![], None));
+    assert!(name.starts_with(if unit.kind == UnitKind::Secure { "Secure frame" } else { "Compressed frame" }));
     let view = unit.open(bytes).unwrap();
     let [inner] = unit.inner() else { panic!("one frame in one") };
     tell(inner, &view, opened || unit.kind == UnitKind::Secure, told);
@@ -268,6 +270,69 @@ fn a_frame_out_of_order_is_found_in_secure_mode_too() {
         let expected = [FindingKind::IllegalOrder, FindingKind::UnknownTag, FindingKind::MalformedPayload];
         let found = findings(&told);
         assert!(expected.iter().all(|kind| found.contains(kind)), "{found:?}");
+    }
+}
+
+/// A connection that agrees on an algorithm, up to the IDENTs; and what the tracker knows.
+fn agreed(revision: Revision, mode: ConnectionMode, algorithm: CompressionAlgorithm) -> (Shipped, Knowledge) {
+    let mut cluster = Cluster::new();
+    let keyring = Keyring::parse(cluster.authority.entities().to_text().as_bytes()).unwrap();
+    let mut talk = Shipped::with_features(revision, mode, EntityType::OSD, Msgr2Features::COMPRESSION);
+    let mut credentials = cluster.credentials();
+    talk.authenticate(&mut cluster, &mut credentials);
+    talk.agree(algorithm);
+    (talk, Knowledge::with_keyring(keyring))
+}
+
+#[test]
+fn compressed_frames_are_decompressed() {
+    for revision in REVISIONS {
+        for mode in MODES {
+            for algorithm in ALGORITHMS {
+                let (mut talk, knowledge) = agreed(revision, mode, algorithm);
+                talk.session();
+                for size in [0, 20_000] {
+                    talk.compressed(C, algorithm, &message(5 + size as u64, size));
+                    talk.compressed(S, algorithm, &Frame::Keepalive2(Keepalive2::default()));
+                }
+                let told = whole(&knowledge, &talk.pieces);
+                let what = format!("{revision:?} {mode:?} {algorithm}: {told:#?}");
+                assert_eq!((told.len(), findings(&told)), (talk.pieces.len(), vec![]), "{what}");
+                let last: Vec<_> = told[told.len() - 4..].iter().map(|told| (told.name.as_str(), told.tag)).collect();
+                let pair = [("MESSAGE", Some(17)), ("KEEPALIVE2", Some(18))];
+                assert_eq!(last, [pair, pair].concat(), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_decompress_is_noted() {
+    for mode in MODES {
+        let of = |agreed_on, used: &dyn Fn(&mut Shipped)| {
+            let (mut talk, knowledge) = agreed(Revision::V2_1, mode, agreed_on);
+            talk.session();
+            used(&mut talk);
+            let told = whole(&knowledge, &talk.pieces);
+            let all: Vec<_> = told.iter().flat_map(|told| told.findings.clone()).collect();
+            let [(FindingKind::BadCompression, why)] = &all[..] else { panic!("{all:?}") };
+            why.clone()
+        };
+        let (snappy, zstd) = (CompressionAlgorithm::SNAPPY, CompressionAlgorithm::ZSTD);
+        assert!(
+            of(CompressionAlgorithm::NONE, &|talk| talk.compressed(C, snappy, &message(5, 9))).contains("no algorithm")
+        );
+        assert!(of(zstd, &|talk| talk.compressed(C, snappy, &message(5, 9))).contains("segment 0: no zstd data"));
+        let brotli = CompressionAlgorithm::BROTLI;
+        assert!(of(brotli, &|talk| talk.compressed(C, snappy, &message(5, 9))).contains("isn't supported"));
+        // more than a frame may hold
+        let bomb = |talk: &mut Shipped| {
+            let zeros: bytes::Bytes = vec![0; 100 << 20].into();
+            let segments =
+                frame::compress::compress(zstd, &[zeros, Default::default(), Default::default(), Default::default()]);
+            talk.segments(C, Tag::MESSAGE, PreambleFlags::COMPRESSED, &segments.unwrap(), Ending::Complete);
+        };
+        assert!(of(zstd, &bomb).contains("more than "));
     }
 }
 

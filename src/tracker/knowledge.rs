@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use crate::auth::cephx::Keys;
-use crate::auth::cephx::passive::{Authenticated, Learnt, Shown, Shut};
+use crate::auth::cephx::passive::{Authenticated, InSession, Learnt, Renewed, Shown, Shut};
 use crate::auth::{EntityName, Key, Keyring, KeyringError, ServiceKeys};
 use crate::types::{
-    CephxAuthenticate, CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxTicketBlob, EntityType,
+    CephxAuthenticate, CephxAuthenticateReply, CephxAuthorizer, CephxAuthorizerReply, CephxSessionReply,
+    CephxTicketBlob, EntityType,
 };
 
 /// The type of a pcapng file's decryption secrets block that holds keys as [`Knowledge::add_text`] takes them: `M2KR`.
@@ -103,6 +104,11 @@ impl Knowledge {
         reply: &CephxAuthorizerReply<'_>,
     ) -> Result<Keys, Shut> {
         self.known().learnt.authorize(authorizer, reply)
+    }
+
+    /// The keys of what a monitor has answered within a session; tickets and rotating keys in it are remembered.
+    pub(super) fn in_session(&self, session: &InSession<'_>, reply: &CephxSessionReply<'_>) -> Result<Renewed, Shut> {
+        self.known().learnt.in_session(session, reply)
     }
 
     /// The keys of a ticket that a client shows.

@@ -121,7 +121,7 @@ fn framed<'a, T: Trace>(unit: &Unit, head: &Head, bytes: &'a [u8], trace: &mut T
 }
 
 /// Segments of these lengths without anything between them.
-fn one_behind_the_other<'a>(head: &Head, bytes: &'a [u8]) -> Segments<'a> {
+pub(super) fn one_behind_the_other<'a>(head: &Head, bytes: &'a [u8]) -> Segments<'a> {
     let mut at = 0;
     Segments::new(head.lengths.map(|length| {
         let (start, end) = (at.min(bytes.len()), (at + length as usize).min(bytes.len()));

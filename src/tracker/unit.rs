@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::SealKeys;
+use super::v2;
 use crate::frame::proposal::{self, Opener};
 use crate::frame::{Dialect, Head, secure};
+use crate::types::CompressionAlgorithm;
 use crate::wire::Role;
 use crate::{Context, FindingKind};
 
@@ -169,6 +171,8 @@ pub(super) enum Opens {
     Record { number: u64, opener: Option<Arc<Opener>> },
     /// A secure frame: the encryptions before it in its direction, what it begins with, and the key.
     Frame { op: u64, head: Head, opener: Arc<secure::Opener> },
+    /// A compressed frame: what it begins with, and the algorithm.
+    Compressed { head: Head, algorithm: CompressionAlgorithm },
 }
 
 /// Something worth reporting.
@@ -248,6 +252,9 @@ impl Unit {
             Opens::Frame { op, head, opener } => {
                 let frame = bytes.get(..opener.frame_len(head))?;
                 opener.open(*op, head, frame, &mut view).ok()?;
+            }
+            Opens::Compressed { head, algorithm } => {
+                view = v2::decompressed(self, head, *algorithm, bytes).ok()?.concat();
             }
         }
         Some(view)

@@ -29,6 +29,16 @@ pub(crate) struct Shipped {
 impl Shipped {
     /// The banners and who is who.
     pub(crate) fn new(revision: Revision, mode: ConnectionMode, server: EntityType) -> Self {
+        Shipped::with_features(revision, mode, server, Msgr2Features(0))
+    }
+
+    /// The same with more features in the banners.
+    pub(crate) fn with_features(
+        revision: Revision,
+        mode: ConnectionMode,
+        server: EntityType,
+        features: Msgr2Features,
+    ) -> Self {
         let mut talk = Shipped {
             pieces: Vec::new(),
             sealers: None,
@@ -40,7 +50,7 @@ impl Shipped {
         };
         let supported = if revision == Revision::V2_1 { Msgr2Features::REVISION_1 } else { Msgr2Features(0) };
         for direction in [C, S] {
-            let features = BannerFeatures { supported, ..Default::default() };
+            let features = BannerFeatures { supported: supported | features, ..Default::default() };
             talk.raw(direction, Banner { features: Some(features) }.to_bytes().unwrap());
         }
         talk.say(C, &Frame::Hello(Hello { entity_type: EntityType::CLIENT, ..Default::default() }));
@@ -79,6 +89,22 @@ impl Shipped {
             None => frame::assemble(self.revision, tag, flags, segments, ending, &mut out),
         }
         self.raw(direction, out.concat());
+    }
+
+    /// A compressed frame.
+    pub(crate) fn compressed(&mut self, direction: Direction, algorithm: CompressionAlgorithm, frame: &Frame<'_>) {
+        let segments = frame.encode().unwrap().map(Into::into);
+        let segments = frame::compress::compress(algorithm, &segments).unwrap();
+        self.segments(direction, frame.tag(), PreambleFlags::COMPRESSED, &segments, Ending::Complete);
+    }
+
+    /// What both sides say about compression.
+    pub(crate) fn agree(&mut self, algorithm: CompressionAlgorithm) {
+        let is_compress = (algorithm != CompressionAlgorithm::NONE).into();
+        let preferred_algorithms = vec![algorithm];
+        let request = CompressionRequest { is_compress, preferred_algorithms, ..Default::default() };
+        self.say(C, &Frame::CompressionRequest(request));
+        self.say(S, &Frame::CompressionDone(CompressionDone { is_compress, algorithm, ..Default::default() }));
     }
 
     fn request(&mut self, auth_mode: AuthMode, body: CephxRequestBody<'_>) {

@@ -87,6 +87,8 @@ pub(super) struct Auth {
     challenge: Option<u64>,
     /// Whether the client's proof was made with another key than is known.
     proof: Option<Shut>,
+    /// Who has authenticated at a monitor, with keys that are known.
+    at_mon: Option<EntityName>,
     /// The keys, once authentication is complete.
     keys: Option<Result<Keys, NoKey>>,
     expected: [Expected; 2],
@@ -124,6 +126,11 @@ impl Auth {
     /// Whether the end of authentication was seen.
     pub(super) fn complete(&self) -> bool {
         self.keys.is_some()
+    }
+
+    /// Who has authenticated, if it was at a monitor and the keys are known.
+    pub(super) fn at_mon(&self) -> Option<&EntityName> {
+        self.at_mon.as_ref()
     }
 
     /// Whether bytes of the handshake are missing, its end among them, and the client would rather have secure mode.
@@ -230,7 +237,7 @@ impl Auth {
         }
     }
 
-    fn find_keys(&self, done: &AuthDone<'_>, context: &Context, knowledge: &Knowledge) -> Result<Keys, NoKey> {
+    fn find_keys(&mut self, done: &AuthDone<'_>, context: &Context, knowledge: &Knowledge) -> Result<Keys, NoKey> {
         let Some(AuthDonePayload::Cephx(payload)) = &done.payload else { return Err(NoKey::Unreadable) };
         match &payload.reply {
             CephxDoneReply::Mon(reply) => {
@@ -241,7 +248,9 @@ impl Auth {
                     _ => None,
                 };
                 let old = old.filter(|ticket| !ticket.ticket.bytes.is_empty());
-                Ok(knowledge.authenticate(&name, done.global_id, old, reply)?.keys)
+                let keys = knowledge.authenticate(&name, done.global_id, old, reply)?.keys;
+                self.at_mon = Some(name);
+                Ok(keys)
             }
             CephxDoneReply::Authorizer(reply) => {
                 let authorizer = self.authorizer(context).ok_or(NoKey::Unreadable)?;

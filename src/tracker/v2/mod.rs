@@ -1,12 +1,16 @@
 //! Connections of v2.0 and v2.1.
 
 mod auth;
+mod compressed;
+mod monitor;
 mod nonces;
 mod seals;
 mod secure;
 mod take;
 
 use auth::Auth;
+pub(super) use compressed::decompressed;
+use monitor::MonSession;
 use secure::Secure;
 
 use super::order::{self, Facts, Order};
@@ -15,7 +19,7 @@ use super::unit::{Direction, Mode, Unit, UnitKind};
 use super::{BANNER_PREFIX, Knowledge, Step};
 use crate::auth::cephx::passive::Shut;
 use crate::frame::{self, Check, Dialect, Head, HeadError, PREAMBLE_LEN, Revision};
-use crate::types::Msgr2Features;
+use crate::types::{CompressionAlgorithm, Msgr2Features};
 use crate::wire::Reader;
 use crate::{Context, FindingKind, Guard, v2_0};
 
@@ -57,6 +61,10 @@ pub(super) struct Connection {
     context: Context,
     order: Option<Order>,
     auth: Auth,
+    /// With whom the server is a monitor, and its handshake could be opened.
+    mon: Option<MonSession>,
+    /// The algorithm that both sides have agreed on; `None` as long as nothing is known of it.
+    compression: Option<CompressionAlgorithm>,
     /// Why frames in secure mode can't be opened, until it has been said.
     shut: Option<String>,
     check: Check,
@@ -79,6 +87,8 @@ impl Connection {
             context: Context::default(),
             order: Some(Order::new(&order::V2, client)),
             auth: Auth::default(),
+            mon: None,
+            compression: None,
             shut: None,
             check: Check::Crc,
             seals: seals::Seals::default(),

@@ -2,9 +2,7 @@
 
 use crate::auth::EntityName;
 use crate::tracker::{Knowledge, SealKeys};
-use crate::types::{
-    CephxAuthenticateReply, CephxDoneReply, CephxRequestBody, CephxRequestMoreAnswer, CephxTicketBlob, MessageType,
-};
+use crate::types::{CephxAuthenticateReply, CephxDoneReply, CephxRequestBody, CephxRequestMoreAnswer, CephxTicketBlob};
 use crate::v2_0::{AuthDonePayload, AuthRequestMorePayload, AuthRequestPayload};
 use crate::v2_1::Frame;
 use crate::wire::{Blob, Sealed};
@@ -21,8 +19,6 @@ pub(super) struct Seals {
     old_ticket: Option<CephxTicketBlob<'static>>,
     /// The keys of the ticket that a client shows to anybody else.
     shown: SealKeys,
-    /// The keys of what a monitor seals in messages.
-    session: SealKeys,
 }
 
 impl Seals {
@@ -62,9 +58,6 @@ impl Seals {
                 },
                 _ => SealKeys::default(),
             },
-            Frame::Message(message) if matches!(message.header.r#type, MessageType::AUTH | MessageType::AUTH_REPLY) => {
-                self.session.clone()
-            }
             _ => SealKeys::default(),
         }
     }
@@ -74,7 +67,6 @@ impl Seals {
         let Ok(opened) = knowledge.authenticate(&name, global_id, self.old_ticket.as_ref(), reply) else {
             return SealKeys::default();
         };
-        self.session = knowledge.keys_of_entity(&name, Some(&opened.keys.session_key));
         knowledge.keys_of_reply(&opened, reply)
     }
 }

@@ -1,6 +1,7 @@
 //! A frame that is whole or cut: its checks, its place in the order, and what follows from it.
 
 use super::auth::{asked_for, chosen_mode};
+use super::monitor::MonSession;
 use super::{Connection, PREAMBLE_LEN};
 use crate::FindingKind;
 use crate::frame::{Head, Late, Opened};
@@ -30,7 +31,7 @@ impl Connection {
             return; // nothing in it can be trusted
         }
         if head.compressed() {
-            return; // the algorithms aren't here yet
+            return self.compressed(unit, head, &opened.segments);
         }
         self.payload(unit, Tag(head.tag), &opened.segments);
     }
@@ -95,6 +96,12 @@ impl Connection {
                     unit.report(FindingKind::BadSignature, start, length, "of what was received before it".into());
                 }
             }
+            Frame::CompressionDone(done) => self.compression = Some(done.algorithm),
+            Frame::Message(message) => {
+                let keys =
+                    self.mon.as_mut().and_then(|mon| mon.message(message, segments, &self.context, &self.knowledge));
+                unit.keys = keys.unwrap_or_default();
+            }
             _ => {}
         }
     }
@@ -105,13 +112,16 @@ impl Connection {
             return; // a second one, reported as out of place
         }
         let keys = self.auth.done(unit.direction, done, &self.context, &self.knowledge);
+        let keys = keys.cloned().map_err(ToString::to_string);
+        if let (Ok(keys), Some(name)) = (&keys, self.auth.at_mon()) {
+            self.mon = Some(MonSession::new(name.clone(), keys.session_key.clone()));
+        }
         if chosen_mode(segments.bytes(0)) != Some(ConnectionMode::SECURE) {
             return;
         }
         // what the client sent before it had read this was captured before it
-        let (keys, server) = (keys.cloned().map_err(ToString::to_string), unit.direction);
         match keys {
-            Ok(keys) => self.begin_secure(server, &keys),
+            Ok(keys) => self.begin_secure(unit.direction, &keys),
             Err(why) => self.shut(why),
         }
     }
