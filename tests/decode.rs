@@ -35,9 +35,9 @@ fn a_line_for_each_frame() {
             "6 0 127.0.0.1:3300 > 127.0.0.1:50826 v2 crc Banner supported REVISION_1, required 0",
             "14 0 127.0.0.1:50826 > 127.0.0.1:3300 v2.1 crc AUTH_SIGNATURE good",
             "15 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc AUTH_SIGNATURE good",
-            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 1 tid 0",
-            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE CONFIG v1 seq 2 tid 0",
-            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 3 tid 0",
+            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 1 tid 0: epoch 1 fsid 8775c1b0-85ec-4fe9-afe3-3e24bad80622 {a=[v2:127.0.0.1:3300/0]}",
+            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE CONFIG v1 seq 2 tid 0: {}",
+            "19 0 127.0.0.1:3300 > 127.0.0.1:50826 v2.1 crc MESSAGE MON_MAP v1 seq 3 tid 0: epoch 1 fsid 8775c1b0-85ec-4fe9-afe3-3e24bad80622 {a=[v2:127.0.0.1:3300/0]}",
         ]
     );
 }

@@ -105,6 +105,8 @@ messages:
       - {name: body, type: {switch: epoch, 1: point}, doc: "A."}
     examples:
       - {doc: a, hex: "01 | 02 | 03", value: {}}
+    refused:
+      - {doc: a, hex: "0102", error: not_boolean, at: fsid}
 "#;
 
 const DIALECT: &str = r#"
@@ -294,6 +296,10 @@ fn messages() {
     let example = SHARED.replace("    examples:\n      - {doc: a, hex: \"01 | 02 | 03\", value: {}}\n", "");
     let problems = check(&example, DIALECT, CHILD);
     assert!(problems.len() == 1 && problems[0].key == "messages.map" && problems[0].what == "has no example");
+    let refused = "    refused:\n      - {doc: a, hex: \"0102\", error: not_boolean, at: fsid}\n";
+    let problems = check(&SHARED.replace(refused, ""), DIALECT, CHILD);
+    assert!(problems.len() == 1 && problems[0].key == "messages.map", "{problems:?}");
+    assert_eq!(problems[0].what, "has no example of bytes that a reader refuses");
     finds("hex: \"01 | 02 | 03\"", "hex: \"01 | 02 | 03 | 04\"", "has 4 segments where 3 are allowed");
     let filter =
         SHARED.replace("    info: \"{epoch}\"\n", "    display: {filter: msgr2.shape}\n    info: \"{epoch}\"\n");

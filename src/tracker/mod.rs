@@ -8,6 +8,7 @@
 //! Which dialect a connection speaks its first banner shows. [`Knowledge`], shared by all connections of a capture,
 //! opens what is encrypted.
 
+mod body;
 mod knowledge;
 mod order;
 mod proposal;

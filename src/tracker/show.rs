@@ -3,8 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::body;
 use super::unit::{Mode, Unit, UnitKind};
 use crate::frame::{self, Check, Dialect, Head, Revision, secure};
+use crate::messages::Body;
 use crate::wire::{Composite, Error, Reader, Segments, Trace, Value};
 use crate::{Context, field, proposal, v2_0, v2_1};
 
@@ -13,14 +15,14 @@ use crate::{Context, field, proposal, v2_0, v2_1};
 pub enum Shown<'a> {
     /// A banner of v2.0 or v2.1.
     Banner(Option<v2_0::BannerFeatures<'a>>),
-    /// A frame of v2.0 or v2.1.
-    Frame(v2_1::Frame<'a>),
+    /// A frame of v2.0 or v2.1, and the body of a message that could be read.
+    Frame(v2_1::Frame<'a>, Option<Box<Body<'a>>>),
     /// A frame of v2.0 or v2.1 whose payload can't be read.
     Opaque(v2_1::Tag),
     /// A banner of the proposal.
     ProposalBanner(Option<proposal::Banner>),
-    /// A frame of the proposal.
-    Plain(proposal::Frame<'a>),
+    /// A frame of the proposal, and the body of a message that could be read.
+    Plain(proposal::Frame<'a>, Option<Box<Body<'a>>>),
     /// A frame of the proposal whose payload can't be read.
     OpaquePlain(proposal::Tag),
     /// A sealed record of the proposal.
@@ -68,11 +70,11 @@ fn tell<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> 
         UnitKind::Segments(head) => {
             let tag = v2_1::Tag(head.tag);
             let payload = payload(tag, &one_behind_the_other(&head, bytes), &unit.context, trace);
-            payload.map_or(Shown::Opaque(tag), Shown::Frame)
+            payload.map_or(Shown::Opaque(tag), |(frame, body)| Shown::Frame(frame, body))
         }
         UnitKind::Plain(head) => {
             let payload = plain(head.tag, bytes, &unit.context, trace);
-            payload.map_or(Shown::OpaquePlain(head.tag), Shown::Plain)
+            payload.map_or(Shown::OpaquePlain(head.tag), |(frame, body)| Shown::Plain(frame, body))
         }
         UnitKind::Record => {
             record(bytes, unit.length as usize, &unit.context, trace);
@@ -107,8 +109,8 @@ fn framed<'a, T: Trace>(unit: &Unit, head: &Head, bytes: &'a [u8], trace: &mut T
     let tell = |trace: &mut T| {
         if head.compressed() {
             segments.opaque(trace, field::COMMON_UNDECODED);
-        } else if let Ok(frame) = payload(tag, &segments, &unit.context, trace) {
-            shown = Shown::Frame(frame);
+        } else if let Ok((frame, body)) = payload(tag, &segments, &unit.context, trace) {
+            shown = Shown::Frame(frame, body);
         }
     };
     // the blocks around the payload end where the capture ends
@@ -136,17 +138,20 @@ fn plain<'a, T: Trace>(
     bytes: &'a [u8],
     context: &Context,
     trace: &mut T,
-) -> Result<proposal::Frame<'a>, Error> {
+) -> Result<(proposal::Frame<'a>, Option<Box<Body<'a>>>), Error> {
     let start = frame::proposal::HEADER_LEN.min(bytes.len());
     let end = bytes.len();
     block::<proposal::FrameHeader, T>(bytes, 0..start, context, trace);
     let segments = Segments::new([(start, &bytes[start..]), (end, &[]), (end, &[]), (end, &[])]);
+    if let Some((frame, body)) = body::msg(tag, &segments, context, trace) {
+        return Ok((frame, Some(Box::new(body))));
+    }
     let depth = trace.depth();
     let result = proposal::Frame::decode(tag, &segments, context, trace);
     if let Err(error) = &result {
         close(trace, depth, error);
     }
-    result
+    result.map(|frame| (frame, None))
 }
 
 /// What stands around the ciphertext of a record, and the ciphertext.
@@ -180,14 +185,32 @@ fn payload<'a, T: Trace>(
     segments: &crate::wire::Segments<'a>,
     context: &crate::Context,
     trace: &mut T,
-) -> Result<v2_1::Frame<'a>, Error> {
+) -> Result<(v2_1::Frame<'a>, Option<Box<Body<'a>>>), Error> {
+    if let Some((frame, body)) = body::message(tag, segments, context, trace) {
+        return Ok((frame, Some(Box::new(body))));
+    }
     let depth = trace.depth();
     let result = v2_1::Frame::decode(tag, segments, context, trace);
     if let Err(error) = &result {
         close(trace, depth, error);
     }
-    result
+    result.map(|frame| (frame, None))
 }
+
+/// A frame in one line: its name, its facts, and the facts of a message's body.
+fn line(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display, info: Facts<'_>, body: Option<&Body<'_>>) -> fmt::Result {
+    write!(f, "{name}")?;
+    if let Some(info) = info {
+        write!(f, " {info}")?;
+    }
+    if let Some(info) = body.and_then(Body::info) {
+        write!(f, ": {info}")?;
+    }
+    Ok(())
+}
+
+/// The facts that matter, if there are any.
+type Facts<'f> = Option<&'f dyn fmt::Display>;
 
 impl fmt::Display for Shown<'_> {
     /// The tag's name and the facts that matter, in one line.
@@ -195,17 +218,11 @@ impl fmt::Display for Shown<'_> {
         match self {
             Shown::Banner(Some(features)) => write!(f, "Banner {features}"),
             Shown::Banner(None) => f.write_str("Banner"),
-            Shown::Frame(frame) => match frame.info() {
-                Some(info) => write!(f, "{} {info}", frame.tag()),
-                None => write!(f, "{}", frame.tag()),
-            },
+            Shown::Frame(frame, body) => line(f, &frame.tag(), frame.info(), body.as_deref()),
             Shown::Opaque(tag) => write!(f, "{tag}"),
             Shown::ProposalBanner(Some(banner)) => write!(f, "Banner {banner}"),
             Shown::ProposalBanner(None) => f.write_str("Banner"),
-            Shown::Plain(frame) => match frame.info() {
-                Some(info) => write!(f, "{} {info}", frame.tag()),
-                None => write!(f, "{}", frame.tag()),
-            },
+            Shown::Plain(frame, body) => line(f, &frame.tag(), frame.info(), body.as_deref()),
             Shown::OpaquePlain(tag) => write!(f, "{tag}"),
             Shown::Record { number, opened: true } => write!(f, "Record {number}"),
             Shown::Record { number, opened: false } => write!(f, "Encrypted record {number}"),

@@ -17,6 +17,9 @@ impl<'a> Lint<'a> {
             if body.examples.is_empty() && body.kind != BodyKind::Struct {
                 self.report(&body.site, "has no example");
             }
+            if body.kind == BodyKind::Message && !body.fields.is_empty() && body.refused.is_empty() {
+                self.report(&body.site, "has no example of bytes that a reader refuses");
+            }
             let most = segments(&body);
             for example in body.examples {
                 let site = body.site.part("examples", example.line);

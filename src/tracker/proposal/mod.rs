@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 
 use super::order::{self, Facts, Order};
 use super::unit::{Direction, Mode, Opens, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
-use super::{Knowledge, PROPOSAL_BANNER_MAX, Step};
+use super::{Knowledge, PROPOSAL_BANNER_MAX, Step, body};
 use crate::frame::Dialect;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Head, Opener, RecordHead, SIGNATURE_LEN, Signer};
 use crate::limits::{PROPOSAL_MAX_EARLY_FRAME, PROPOSAL_MAX_FRAME};
@@ -373,6 +373,9 @@ impl Connection {
                 None
             }
         };
+        if let Some(frame) = &frame {
+            body::judge_msg(unit, frame, &segments, &self.context);
+        }
         for rule in frame.as_ref().map(broken_rules).unwrap_or_default() {
             unit.report(FindingKind::RuleBroken, HEADER_LEN, length, rule);
         }

@@ -5,6 +5,7 @@ use super::monitor::MonSession;
 use super::{Connection, PREAMBLE_LEN};
 use crate::FindingKind;
 use crate::frame::{Head, Late, Opened};
+use crate::tracker::body;
 use crate::tracker::order::Facts;
 use crate::tracker::unit::{Unit, Verdict};
 use crate::types::ConnectionMode;
@@ -47,6 +48,7 @@ impl Connection {
             }
         };
         if let Some(frame) = &frame {
+            body::judge_message(unit, frame, segments, &self.context);
             self.learn(unit, frame, segments);
         }
         match (tag, &frame) {
