@@ -15,8 +15,10 @@ const NONCES: usize = 512;
 /// The numbers in a word of the tables.
 const WORD: usize = u64::BITS as usize;
 
+/// Whether a byte may stand at its place.
+type Fits = fn(u8) -> bool;
 /// The places of bytes with few values in a preamble, and those values.
-const FEW: [(usize, fn(u8) -> bool); 3] =
+const FEW: [(usize, Fits); 3] =
     [(0, |tag| Tag(tag).name().is_some()), (1, |segments| matches!(segments, 1..=4)), (27, |reserved| reserved == 0)];
 
 /// For each place, each value that is seen there: the nonces under which it fits.
