@@ -4,7 +4,6 @@
 
 mod common;
 mod listen;
-#[allow(dead_code)]
 mod talk;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,1 @@
+//! Our server as the monitor of real clients.
