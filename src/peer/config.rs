@@ -8,6 +8,7 @@ use crate::auth::EntityName;
 use crate::auth::ServiceKeys;
 use crate::auth::cephx::client::{Credentials, Ticket};
 use crate::auth::cephx::server::Authority;
+use crate::frame::compress;
 use crate::session::{Policies, QueueLimits};
 use crate::types::{
     AddrType, AddressFamily, AuthMethod, CephFeatures, CephxServices, CompressionAlgorithm, ConnectionMode, EntityAddr,
@@ -183,6 +184,7 @@ impl Compression {
         if !self.peers.contains(&peer) {
             (wish.force, wish.algorithms) = (false, Vec::new());
         }
+        wish.algorithms.retain(|algorithm| compress::ALGORITHMS.contains(algorithm));
         wish.force &= mode != ConnectionMode::SECURE || self.with_secure;
         wish
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Tag;
 use crate::auth::cephx::{client, server};
 use crate::frame::HeadError;
+use crate::frame::compress::DecompressError;
 use crate::frame::proposal::RecordError;
 use crate::frame::secure::{NoncesExhausted, SecureError};
 use crate::session::Unsent;
@@ -68,6 +69,20 @@ pub enum Error {
         tag: Tag,
         /// Its late status.
         status: u8,
+    },
+    /// A compressed frame, though nobody has agreed on that.
+    CompressedUnasked {
+        /// The tag.
+        tag: Tag,
+    },
+    /// A compressed segment that can't be decompressed.
+    NotDecompressed {
+        /// The tag.
+        tag: Tag,
+        /// The segment, from 0.
+        segment: usize,
+        /// Why.
+        error: DecompressError,
     },
     /// A sealed frame that doesn't open.
     Secure(SecureError),
@@ -312,6 +327,8 @@ impl Error {
             Error::Preamble(_) => "preamble",
             Error::BadCrc { .. } => "bad_crc",
             Error::BadEpilogue { .. } => "bad_epilogue",
+            Error::CompressedUnasked { .. } => "compressed_unasked",
+            Error::NotDecompressed { .. } => "not_decompressed",
             Error::Secure(_) => "secure",
             Error::NoncesExhausted => "nonces_exhausted",
             Error::NoConnectionSecret => "no_connection_secret",
@@ -410,6 +427,8 @@ impl fmt::Display for Error {
             Error::Preamble(error) => error.fmt(f),
             Error::BadCrc { tag, segment } => write!(f, "{tag}: the CRC of segment {segment} doesn't match"),
             Error::BadEpilogue { tag, status } => write!(f, "{tag} ends with the late status {status:#04x}"),
+            Error::CompressedUnasked { tag } => write!(f, "{tag} is compressed, and nobody has agreed on that"),
+            Error::NotDecompressed { tag, segment, error } => write!(f, "{tag}, segment {segment}: {error}"),
             Error::Secure(error) => error.fmt(f),
             Error::NoncesExhausted => f.write_str("all nonces are used up"),
             Error::NoConnectionSecret => f.write_str("secure mode without a secret of 40 bytes or more"),

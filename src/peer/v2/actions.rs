@@ -9,7 +9,7 @@ use crate::peer::shared::Shared;
 use crate::peer::{Dropped, Error, Event, Why};
 use crate::session::{Message, Taken};
 use crate::types::{CompressionAlgorithm, ConnectionMode, MessageHeader};
-use crate::v2_1::Frame;
+use crate::v2_1::{Frame, Tag};
 use crate::wire::{Role, Utime};
 
 impl Connection {
@@ -82,11 +82,21 @@ impl Connection {
     /// What was agreed on takes effect.
     pub(super) fn set_compression(
         &mut self,
-        _: &Shared,
+        shared: &Shared,
         is_compress: bool,
         algorithm: CompressionAlgorithm,
     ) -> Result<(), Error> {
-        self.compression = if is_compress { algorithm } else { CompressionAlgorithm::NONE };
+        if !is_compress || algorithm == CompressionAlgorithm::NONE {
+            return Ok(());
+        }
+        let wish = shared.config.v2.compression.towards(self.peer_type, self.mode);
+        if !wish.force || !wish.algorithms.contains(&algorithm) {
+            let tag = Tag::COMPRESSION_DONE.into();
+            return Err(Error::BadValue { tag, field: "algorithm", found: algorithm.0.into() });
+        }
+        self.compression = algorithm;
+        self.outbound.compress(algorithm, wish.min_size);
+        self.inbound.decompress(algorithm);
         Ok(())
     }
 

@@ -2,9 +2,11 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::frame::compress::decompress_segments;
 use crate::frame::secure::{Opener, open_view};
 use crate::frame::{Check, Head, HeadError, Late, PREAMBLE_LEN, Revision, open};
 use crate::peer::Error;
+use crate::types::CompressionAlgorithm;
 use crate::v2_1::Tag;
 use crate::wire::Segments;
 
@@ -15,6 +17,8 @@ pub(super) struct Inbound {
     seal: Option<Seal>,
     /// The head of the frame that is on its way.
     head: Option<Head>,
+    /// How frames are compressed that say they are.
+    compression: Option<CompressionAlgorithm>,
 }
 
 /// What opens frames.
@@ -81,6 +85,11 @@ impl Inbound {
         self.seal = Some(Seal { opener, op: 0 });
     }
 
+    /// From here on frames may be compressed.
+    pub(super) fn decompress(&mut self, algorithm: CompressionAlgorithm) {
+        self.compression = Some(algorithm);
+    }
+
     /// The next frame, if it is whole. What can't become one is an error at once.
     pub(super) fn next(&mut self, revision: Revision, limit: u64) -> Result<Next, Error> {
         let Some(head) = self.head(revision)? else { return Ok(Next::Nothing) };
@@ -116,7 +125,16 @@ impl Inbound {
             Late::Bad(status) => return Err(Error::BadEpilogue { tag: tag.into(), status }),
         }
         let segments = &opened.segments;
-        let parts = std::array::from_fn(|i| (segments.reader(i).offset(), bytes.slice_ref(segments.bytes(i))));
+        let parts = if head.compressed() {
+            let error = |segment, error| Error::NotDecompressed { tag: tag.into(), segment, error };
+            let algorithm = self.compression.ok_or(Error::CompressedUnasked { tag: tag.into() })?;
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let parts =
+                decompress_segments(algorithm, segments, limit).map_err(|(segment, what)| error(segment, what))?;
+            parts.map(|part| (0, Bytes::from(part)))
+        } else {
+            std::array::from_fn(|i| (segments.reader(i).offset(), bytes.slice_ref(segments.bytes(i))))
+        };
         Ok(Next::Frame(Whole { tag, bytes, parts }))
     }
 

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
+use crate::frame::compress::compress;
 use crate::frame::secure::Sealer;
 use crate::frame::{Ending, Revision, assemble};
 use crate::peer::Error;
-use crate::types::PreambleFlags;
+use crate::types::{CompressionAlgorithm, PreambleFlags};
 use crate::v2_1::Tag;
 
 /// The sending direction of a connection.
@@ -16,6 +17,8 @@ pub(super) struct Outbound {
     /// The buffers of a frame.
     buffers: Vec<Bytes>,
     sealer: Option<Sealer>,
+    /// How frames of at least so many bytes are compressed.
+    compression: Option<(CompressionAlgorithm, usize)>,
 }
 
 impl Outbound {
@@ -26,6 +29,11 @@ impl Outbound {
     /// From here on frames are sealed.
     pub(super) fn seal(&mut self, sealer: Sealer) {
         self.sealer = Some(sealer);
+    }
+
+    /// From here on frames of at least so many bytes are compressed.
+    pub(super) fn compress(&mut self, algorithm: CompressionAlgorithm, min_size: usize) {
+        self.compression = Some((algorithm, min_size));
     }
 
     /// Forgets what isn't written.
@@ -60,7 +68,14 @@ impl Outbound {
         segments: &[Bytes; 4],
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let flags = PreambleFlags::default();
+        let (mut flags, mut segments) = (PreambleFlags::default(), segments);
+        let compressed = self.compression.and_then(|(algorithm, min_size)| {
+            let size: usize = segments.iter().map(Bytes::len).sum();
+            (size >= min_size).then(|| compress(algorithm, segments)).flatten()
+        });
+        if let Some(compressed) = &compressed {
+            (flags, segments) = (PreambleFlags::COMPRESSED, compressed);
+        }
         match &mut self.sealer {
             Some(sealer) => sealer.assemble(tag, flags, segments, Ending::Complete, &mut self.buffers)?,
             None => assemble(revision, tag, flags, segments, Ending::Complete, &mut self.buffers),

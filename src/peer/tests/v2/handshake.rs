@@ -104,3 +104,138 @@ fn who_is_there() {
     let learnt = entity_addr(AddrType::ANY, std::net::SocketAddr::new(addr(10).ip(), 0), 0x1a2b_3c4d);
     assert_eq!(client.addrs, [learnt]);
 }
+
+#[test]
+fn messages_are_compressed() {
+    use crate::frame::compress::ALGORITHMS;
+    use crate::types::CompressionAlgorithm;
+    for algorithm in ALGORITHMS {
+        for mode in [ConnectionMode::CRC, ConnectionMode::SECURE] {
+            for (forced, with_secure) in [(true, true), (false, true), (true, false)] {
+                let expected = if forced && (with_secure || mode == ConnectionMode::CRC) {
+                    algorithm
+                } else {
+                    CompressionAlgorithm::NONE
+                };
+                let (mut network, session) = pair(Auth::Authorize(CryptoType::AES), |client, server| {
+                    client.v2.dial_modes = vec![mode];
+                    for (config, force) in [(&mut *client, true), (&mut *server, forced)] {
+                        config.v2.compression.force = force;
+                        config.v2.compression.with_secure = with_secure;
+                        config.v2.compression.peers = vec![EntityType::OSD, EntityType::CLIENT];
+                    }
+                    // the client's preference decides
+                    client.v2.compression.algorithms = vec![CompressionAlgorithm::BROTLI, algorithm];
+                    server.v2.compression.algorithms = ALGORITHMS.iter().rev().copied().collect();
+                });
+                let mut message = Message::new(MessageType::OSD_OP, b"front ".repeat(10));
+                message.data = b"data ".repeat(20_000).into();
+                network.nodes[0].endpoint.send(network.now, session, message.clone()).unwrap();
+                network.run_until(SECOND, |network| network.texts(1).len() == 1);
+                let other = network.nodes[1].sessions[0];
+                message.seq = 1;
+                assert_eq!(network.nodes[1].received[&other], [message.clone()], "{algorithm} {mode}");
+                network.nodes[1].endpoint.send(network.now, other, message.clone()).unwrap();
+                network.run_until(SECOND, |network| network.texts(0).len() == 1);
+                assert_eq!(network.nodes[0].received[&session], [message]);
+                assert_eq!(peer(&network, 0).compression, expected, "{algorithm} {mode} {forced} {with_secure}");
+                assert_eq!(peer(&network, 1).compression, expected);
+                let saved = network.bytes[1] < 60_000;
+                assert_eq!(saved, expected != CompressionAlgorithm::NONE, "{} bytes", network.bytes[1]);
+            }
+        }
+    }
+}
+
+/// What went wrong at the client and the server.
+fn failure(auth: Auth, change: impl FnOnce(&mut Config, &mut Config)) -> [Vec<String>; 2] {
+    let (mut network, _) = pair(auth, change);
+    network.run_for(5 * SECOND);
+    let mut logs = network.nodes.into_iter().map(|node| node.log);
+    [logs.next().unwrap(), logs.next().unwrap()]
+}
+
+#[test]
+fn refusals_have_names() {
+    let aes = CryptoType::AES;
+    let has = |log: &[String], text: &str| assert!(log.iter().any(|line| line.contains(text)), "{text}: {log:?}");
+    // no method in common
+    let [client, server] = failure(Auth::NoneToMon, |_, server| server.server.methods = vec![AuthMethod::CEPHX]);
+    has(&client, "no method is left: tried none, the server allows cephx");
+    has(&server, "failed refused: access denied: the method none isn't allowed");
+    // no mode in common
+    let [client, server] =
+        failure(Auth::Authenticate(aes), |_, server| server.v2.accept_modes = vec![ConnectionMode::CRC]);
+    assert!(client.iter().any(|line| line.starts_with("established")), "crc is the second choice: {server:?}");
+    let [client, server] = failure(Auth::Authenticate(aes), |client, server| {
+        client.v2.dial_modes = vec![ConnectionMode::SECURE];
+        server.v2.accept_modes = vec![ConnectionMode::CRC];
+    });
+    has(&client, "no connection mode in common: the server allows crc");
+    has(&server, "failed refused: access denied: none of the client's connection modes is allowed");
+    // the wrong key
+    let [client, server] = failure(Auth::Authenticate(aes), |_, server| {
+        let other = server_config(Auth::Authenticate(CryptoType::AES256KRB5));
+        server.server.authority = other.server.authority;
+    });
+    has(&client, "the server denies access: EACCES");
+    has(&server, "failed refused: access denied: the key of client.admin is another");
+    // not who was expected
+    let [client, _] = failure(Auth::NoneToMon, |_, server| server.v2.entity_type = Some(EntityType::OSD));
+    has(&client, "IDENT.entity_type is 4, but 1 was authenticated or expected");
+    // not at this address
+    let [_, server] = failure(Auth::NoneToOsd, |_, server| server.addrs[0].nonce = 1);
+    has(&server, "failed wrong_address");
+    // a banner that demands too much
+    let [client, server] = failure(Auth::NoneToMon, |client, server| {
+        client.v2.features = Msgr2Features(0);
+        server.v2.required = Msgr2Features::REVISION_1;
+    });
+    has(&client, "the peer's banner requires REVISION_1");
+    has(&server, "failed msgr2_features_required");
+}
+
+#[test]
+fn a_mon_lets_clients_try_the_next_method() {
+    let (mut client, mut server) = (client_config(), server_config(Auth::Authenticate(CryptoType::AES)));
+    client.report_handshake = true;
+    server.server.methods = vec![AuthMethod::NONE];
+    let mut network = Network::new(vec![(endpoint(client, "client"), addr(10)), (endpoint(server, "server"), addr(1))]);
+    let mut target = target(Auth::Authenticate(CryptoType::AES));
+    target.auth.push(ClientAuth::None { service: EntityType::MON });
+    network.nodes[0].endpoint.connect(network.now, target);
+    network.run_until(SECOND, |network| !network.nodes[1].sessions.is_empty());
+    assert!(
+        network.logged(0, "< AUTH_BAD_METHOD cephx: EOPNOTSUPP, allowed [none] [secure,crc]"),
+        "{:?}",
+        network.nodes[0].log
+    );
+    assert!(network.logged(0, "> AUTH_REQUEST none [crc]"));
+}
+
+#[test]
+fn damage_is_noticed() {
+    for mode in [ConnectionMode::CRC, ConnectionMode::SECURE] {
+        for at in 0..120 {
+            let (mut network, [session, _]) = established(Auth::Authorize(CryptoType::AES), |client, _| {
+                client.v2.dial_modes = vec![mode];
+            });
+            network.run_for(SECOND);
+            network.tamper = Some(Box::new(move |node, mut bytes| {
+                if let Some(byte) = bytes.get_mut(at).filter(|_| node == 0) {
+                    *byte ^= 0x10;
+                }
+                bytes
+            }));
+            network.send(0, session, "a message");
+            network.run_for(SECOND);
+            let (log, texts) = (&network.nodes[1].log, network.texts(1));
+            if at < 32 + 41 + 4 + 9 + 5 || mode == ConnectionMode::SECURE {
+                let last = log.last().unwrap();
+                // of the epilogue the first CRC counts; four bits of its status say nothing
+                let spare = mode == ConnectionMode::CRC && at == 32 + 41 + 4 + 9;
+                assert!(spare || (texts.is_empty() && last.starts_with("closed: ")), "byte {at}: {log:?} {texts:?}");
+            }
+        }
+    }
+}
