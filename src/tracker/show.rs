@@ -204,7 +204,8 @@ fn line(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display, info: Facts<'_>, bo
         write!(f, " {info}")?;
     }
     if let Some(info) = body.and_then(Body::info) {
-        write!(f, ": {info}")?;
+        // fields that are empty leave their spaces
+        write!(f, ": {}", info.to_string().trim_end())?;
     }
     Ok(())
 }
