@@ -6,6 +6,7 @@
 //! - [`auth`] is who one is: cephx for clients, servers and listeners, keyrings. [`crypto`] is what it is made of.
 //! - [`tracker`] listens to both directions of a connection.
 //! - [`peer`] speaks one side of connections, with [`session`]s that outlive them.
+//! - [`mon`] is what clients and monitors tell each other first, above that.
 //! - [`wire`] is the floor below: reading with a trace, writing, errors with field and offset.
 //!
 //! None of these does I/O. Decoding borrows from the bytes that it is given. The feature `net` adds `net`, a client and
@@ -39,6 +40,7 @@
 pub mod auth;
 pub mod crypto;
 pub mod frame;
+pub mod mon;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "capture")]

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 /// What a line says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// Nothing, or a comment.
     Blank,
     /// `[name]`
@@ -21,7 +21,7 @@ pub(super) enum Line {
 }
 
 /// The lines with their numbers, from 1. A line that can't be read is `Err` with nothing but its number.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, Result<Line, ()>)> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, Result<Line, ()>)> {
     let mut physical = text.lines().zip(1..);
     std::iter::from_fn(move || {
         let (first, number) = physical.next()?;

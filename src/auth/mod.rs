@@ -9,7 +9,7 @@
 
 pub mod cephx;
 mod entity_name;
-mod ini;
+pub(crate) mod ini;
 mod key;
 pub mod keyring;
 mod sealed;

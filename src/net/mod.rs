@@ -4,6 +4,8 @@
 //! [`listen`](Endpoint::listen)s for clients. Either gives a [`Session`], over which messages go both ways. A session
 //! that isn't lossy outlives its connections: it dials again, and each message arrives once and in order.
 //!
+//! [`MonClient`] and [`MonServer`] are a client of monitors and a monitor on top of it.
+//!
 //! Everything about the protocol is decided in [`peer`](crate::peer); here are sockets, timers and waiting.
 //!
 //! ```
@@ -52,6 +54,7 @@ mod endpoint;
 mod error;
 mod fault;
 mod listener;
+mod mon;
 mod random;
 #[cfg(feature = "capture")]
 mod recorder;
@@ -64,6 +67,7 @@ pub use endpoint::{Endpoint, Events, Stats};
 pub use error::{ConnectError, Ended, SendError};
 pub use fault::{Fault, UnknownFault};
 pub use listener::Listener;
+pub use mon::{MonClient, MonEvent, MonServer};
 pub use random::OsRandom;
 #[cfg(feature = "capture")]
 pub use recorder::Recorder;

@@ -80,6 +80,11 @@ impl Session {
         })
     }
 
+    /// Asks whether the peer is there; the answer is an [event](Self::event). Whether there was a connection to ask on.
+    pub fn keepalive(&self) -> bool {
+        self.shared().with(|state, now| state.peer.keepalive(now, self.state.id))
+    }
+
     /// The next message; `None` when the session has been closed and everything is taken.
     ///
     /// Nothing is lost if the returned future is dropped. While nobody takes messages the socket isn't read, and the

@@ -236,6 +236,10 @@ pub struct PeerInfo {
     pub features: CephFeatures,
     /// How the client was authenticated.
     pub method: AuthMethod,
+    /// The client's number in the cluster, as authentication has it.
+    pub global_id: u64,
+    /// The challenge by which a mon has authenticated the client; what is asked for within the session needs it once more.
+    pub server_challenge: Option<u64>,
     /// The session ends with the connection.
     pub lossy: bool,
     /// Frames are signed.

@@ -34,6 +34,7 @@ struct Round {
     how: How,
     request: Option<Request>,
     rounds: u32,
+    server_challenge: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -112,6 +113,7 @@ impl ClientExchange {
             how: How::None,
             request: None,
             rounds: 0,
+            server_challenge: None,
         };
         self.tried.push(method);
         self.current = Some(match choice {
@@ -181,6 +183,7 @@ impl ClientExchange {
         }
         current.request = Some(match (&current.how, challenge) {
             (How::Authenticate(how), Some(Challenged::Mon(challenge))) => {
+                current.server_challenge = Some(challenge.server_challenge);
                 Request::Authenticate(how.answer(challenge.server_challenge, random).map_err(Error::Auth)?)
             }
             (How::Authorize(how), Some(Challenged::Authorizer(sealed))) => {
@@ -212,8 +215,8 @@ impl ClientExchange {
         }
         entry.gid = gid;
         self.said = Some(Said::Done);
-        let Round { name, method, purpose, .. } = current;
-        Ok(Identity { name: name.clone(), gid, method: *method, purpose: *purpose, keys })
+        let Round { ref name, method, purpose, server_challenge, .. } = *current;
+        Ok(Identity { name: name.clone(), gid, method, purpose, keys, server_challenge })
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Identity {
     pub(super) method: AuthMethod,
     pub(super) purpose: AuthPurpose,
     pub(super) keys: Option<Keys>,
+    /// The challenge of a mon, which renewals within the session need.
+    pub(super) server_challenge: Option<u64>,
 }
 
 /// What a client says of the method.

@@ -114,7 +114,7 @@ impl ServerExchange {
         let Question { purpose, name, gid, said, secret_len, challenge: want_challenge } = question;
         let first = self.first.take().map(|first| first.awaits);
         let method = self.method.ok_or(Refusal::Unexpected)?;
-        let identity = |name, gid, keys| Identity { name, gid, method, purpose, keys };
+        let identity = |name, gid, keys| Identity { name, gid, method, purpose, keys, server_challenge: None };
         let own = shared.config.entity.kind;
         let now = shared.now;
         if method == AuthMethod::NONE {
@@ -150,7 +150,8 @@ impl ServerExchange {
                             .authenticate(&name, gid, answer, challenge, secret_len, now, random)
                             .map_err(Refusal::Cephx)?;
                         self.answer = Some(Answer::Done(granted.global_id, Done::Mon(granted.reply)));
-                        Ok(Some(identity(name, granted.global_id, Some(granted.keys))))
+                        let identity = identity(name, granted.global_id, Some(granted.keys));
+                        Ok(Some(Identity { server_challenge: Some(challenge), ..identity }))
                     }
                     _ => Err(Refusal::Unexpected),
                 }

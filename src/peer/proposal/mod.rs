@@ -275,6 +275,8 @@ impl Connection {
             addrs: peer.addrs.clone(),
             features: peer.features,
             method: identity.method,
+            global_id: identity.gid,
+            server_challenge: identity.server_challenge,
             lossy: self.is_lossy(),
             signed: self.verifier.is_some(),
             sealed_out: self.outbound.is_sealed(),

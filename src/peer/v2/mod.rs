@@ -233,6 +233,8 @@ impl Connection {
             addrs: peer.addrs.clone(),
             features: peer.features,
             method: identity.method,
+            global_id: identity.gid,
+            server_challenge: identity.server_challenge,
             lossy: self.lossy,
             signed: identity.keys.is_some(),
             sealed_out: secure,
