@@ -127,13 +127,6 @@ impl Session {
         self.shared().look(|state| state.peer.credentials(self.state.id).cloned())
     }
 
-    /// Asks the peer for a sign of life; [`Event::Keepalive`] says when it came. `false` if the session has no
-    /// connection now, and for the proposal, whose peers do so by themselves.
-    pub fn keepalive(&self) -> bool {
-        let id = self.state.id;
-        self.shared().with(|state, now| state.peer.keepalive(now, id))
-    }
-
     /// Whether the session is over.
     pub fn is_over(&self) -> bool {
         self.state.inbox().ended.is_some()
