@@ -443,3 +443,21 @@ fn signatures_are_checked_in_crc_mode_too() {
     assert_eq!(verdicts("crc-mon-cephx.pcap", None), ["unchecked", "unchecked"]);
     assert_eq!(verdicts("none-mon.pcap", None), ["good", "good"], "zeros, with no key");
 }
+
+#[test]
+fn compressed_frames_are_shown_decompressed() {
+    let path = capture("compressed.pcapng");
+    let keyring = path.with_extension("keyring");
+    let lines = shown(&path, Some(&keyring));
+    let pings = |mode: &str| {
+        let begins = format!("v2.1 {mode} MESSAGE OSD_PING v5 seq ");
+        lines.iter().filter(|line| line.starts_with(&begins) && !line.contains('[')).count()
+    };
+    assert_eq!((pings("crc"), pings("secure")), (30, 6), "{lines:#?}");
+    let verbose = run(msgr2().args(["decode", "-v", "--keyring"]).args([&keyring, &path]));
+    assert_eq!(verbose.matches(" Compressed frame\n").count(), 36);
+    let json = run(msgr2().args(["decode", "--json", "--keyring"]).args([&keyring, &path]));
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let message = lines.iter().rfind(|line| line["tag"] == 17).unwrap();
+    assert_eq!((&message["name"], &message["fields"]["header"]["type"]), (&json!("MESSAGE"), &json!("OSD_PING")));
+}

@@ -108,7 +108,7 @@ fn framed<'a, T: Trace>(unit: &Unit, head: &Head, bytes: &'a [u8], trace: &mut T
     let mut shown = if unit.inner().is_empty() { Shown::Opaque(tag) } else { Shown::Compressed };
     let tell = |trace: &mut T| {
         if head.compressed() {
-            segments.opaque(trace, field::COMMON_UNDECODED);
+            segments.opaque(trace, field::COMMON_COMPRESSED);
         } else if let Ok((frame, body)) = payload(tag, &segments, &unit.context, trace) {
             shown = Shown::Frame(frame, body);
         }

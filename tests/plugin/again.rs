@@ -85,7 +85,7 @@ fn any_order_shows_the_same() {
     for name in ["crc-mon-cephx.pcap", "rare.pcapng", "secure-mon.pcap"] {
         same_in_any_order(&copy(&capture(name)), &[]);
     }
-    for name in ["proposal-ticket.pcapng", "proposal-reconnect.pcapng"] {
+    for name in ["proposal-ticket.pcapng", "proposal-reconnect.pcapng", "secure-tickets.pcap", "compressed.pcapng"] {
         let keyring = copy(&keyring_of(&capture(name)).unwrap()).display().to_string();
         same_in_any_order(&copy(&capture(name)), &[("msgr2.keyring", &keyring)]);
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::common::{Scratch, captures, keyring_of, msgr2, run, shared};
+use crate::common::{Scratch, captures, keyring_of, msgr2, run, shared, tshark};
 use crate::table::{Row, decoded_frames, findings, frames, rows};
 
 /// The plugin's frames are the codec's, packet by packet, and nothing is wrong with them.
@@ -147,6 +147,40 @@ fn a_secure_connection_opens_with_the_clients_key() {
         let last: BTreeSet<u8> = rows.iter().filter_map(|row| row.tags.last().copied()).collect();
         assert!([7, 8, 9, 17].iter().all(|tag| last.contains(tag)), "{last:?}");
     }
+}
+
+#[test]
+fn a_wrong_or_garbled_keyring_changes_nothing_but_a_note() {
+    let scratch = Scratch::new();
+    let keyring = scratch.file("keyring");
+    let option = format!("msgr2.keyring:{}", keyring.display());
+    let wrong = "[client.admin]\nkey = AQAA8VNlAAAAABAAAAECAwQFBgcICQoLDA0ODw==\n";
+    for name in ["secure-tickets.pcap", "crc-mon-cephx.pcap", "compressed.pcapng"] {
+        let capture = crate::common::capture(name);
+        for (text, notes) in [(wrong, 0), ("[client.admin]\nkey = no key\n", 1), ("\u{1}\u{2}garbage", 1)] {
+            fs::write(&keyring, text).unwrap();
+            let (without, mut with) = (rows(&capture, &[]), rows(&capture, &["-o", &option]));
+            let all: usize = with.iter().flat_map(|row| &row.findings).filter(|kind| *kind == "bad_keyring").count();
+            assert_eq!(all, notes, "{name}: {text}");
+            with.iter_mut().for_each(|row| row.findings.retain(|kind| kind != "bad_keyring"));
+            assert_eq!(with, without, "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn secure_and_compressed_frames_have_panes_and_names_of_their_own() {
+    let capture = crate::common::capture("compressed.pcapng");
+    let option = format!("msgr2.keyring:{}", keyring_of(&capture).unwrap().display());
+    let count = |filter: &str| {
+        tshark(&capture, ["-o", &option, "-2", "-Y", filter, "-T", "fields", "-e", "frame.number"]).lines().count()
+    };
+    assert_eq!(count("msgr2.message.header.type == 70 and msgr2.mode == \"secure\""), 6);
+    assert_eq!(count("msgr2.message.header.type == 70 and msgr2.mode == \"crc\""), 30);
+    assert_eq!(count("msgr2.signature.status == \"good\""), 2);
+    let hex = tshark(&capture, ["-o", &option, "-x", "-Y", "msgr2.message"]);
+    let panes = |name: &str| hex.lines().filter(|line| line.starts_with(&format!("{name} ("))).count();
+    assert_eq!((panes("Decrypted msgr2 frame"), panes("Decompressed msgr2 frame")), (6, 36));
 }
 
 #[test]

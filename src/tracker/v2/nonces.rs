@@ -21,6 +21,9 @@ type Fits = fn(u8) -> bool;
 const FEW: [(usize, Fits); 3] =
     [(0, |tag| Tag(tag).name().is_some()), (1, |segments| matches!(segments, 1..=4)), (27, |reserved| reserved == 0)];
 
+/// Whether a byte is one of its values.
+type Fits = fn(u8) -> bool;
+
 /// For each place, each value that is seen there: the nonces under which it fits.
 type Table = [[u64; NONCES / WORD]; 256];
 
