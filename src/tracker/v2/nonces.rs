@@ -17,12 +17,10 @@ const WORD: usize = u64::BITS as usize;
 
 /// Whether a byte may stand at its place.
 type Fits = fn(u8) -> bool;
+
 /// The places of bytes with few values in a preamble, and those values.
 const FEW: [(usize, Fits); 3] =
     [(0, |tag| Tag(tag).name().is_some()), (1, |segments| matches!(segments, 1..=4)), (27, |reserved| reserved == 0)];
-
-/// Whether a byte is one of its values.
-type Fits = fn(u8) -> bool;
 
 /// For each place, each value that is seen there: the nonces under which it fits.
 type Table = [[u64; NONCES / WORD]; 256];
