@@ -55,39 +55,24 @@ pub enum Check {
 /// there is of them, and nothing is checked.
 pub fn open<'a>(head: &Head, revision: Revision, frame: &'a [u8], check: Check) -> Opened<'a> {
     let mut at = PREAMBLE_LEN;
-    let mut parts = [(0, &frame[..0]); 4];
-    let mut crc_places = [None; 4];
-    for (index, part) in parts.iter_mut().enumerate() {
+    let parts = std::array::from_fn(|index| {
         let length = head.lengths[index] as usize;
-        *part = (at.min(frame.len()), part_of(frame, at, length));
+        let part = (at.min(frame.len()), part_of(frame, at, length));
         at += length;
         if index == 0 && revision == Revision::V2_1 && length > 0 {
-            crc_places[0] = Some(at);
             at += SEGMENT_CRC_LEN;
         }
-    }
+        part
+    });
     let segments = Segments::new(parts);
-    let mut late = Late::Complete;
     if frame.len() < head.frame_len(revision) {
-        return Opened { segments, bad_crc: None, late, epilogue: at };
+        return Opened { segments, bad_crc: None, late: Late::Complete, epilogue: at };
     }
-    let several = usize::from(head.num_segments);
-    match revision {
-        Revision::V2_0 => {
-            late = self::late(revision, frame[at]);
-            for (index, place) in crc_places.iter_mut().enumerate().take(several) {
-                *place = Some(at + 1 + 4 * index);
-            }
-        }
-        Revision::V2_1 if several > 1 => {
-            late = self::late(revision, frame[at]);
-            for (index, place) in crc_places.iter_mut().enumerate().take(several).skip(1) {
-                *place = Some(at + 1 + 4 * (index - 1));
-            }
-        }
-        Revision::V2_1 => {}
-    }
-    let bad_crc = if check == Check::Crc { first_bad(frame, &segments, &crc_places) } else { None };
+    let late = match revision {
+        Revision::V2_1 if head.num_segments == 1 => Late::Complete,
+        _ => late(revision, frame[at]),
+    };
+    let bad_crc = if check == Check::Crc { first_bad(head, revision, frame, &segments, at) } else { None };
     Opened { segments, bad_crc, late, epilogue: at }
 }
 
@@ -110,9 +95,21 @@ fn part_of(frame: &[u8], at: usize, length: usize) -> &[u8] {
     &frame[at.min(end)..end]
 }
 
-fn first_bad(frame: &[u8], segments: &Segments<'_>, places: &[Option<usize>; 4]) -> Option<BadCrc> {
-    places.iter().enumerate().find_map(|(segment, place)| {
-        let at = (*place)?;
+fn first_bad(
+    head: &Head,
+    revision: Revision,
+    frame: &[u8],
+    segments: &Segments<'_>,
+    epilogue: usize,
+) -> Option<BadCrc> {
+    (0..usize::from(head.num_segments)).find_map(|segment| {
+        let at = match (revision, segment) {
+            (Revision::V2_0, _) => epilogue + 1 + 4 * segment,
+            // an empty one has none
+            (Revision::V2_1, 0) if head.lengths[0] == 0 => return None,
+            (Revision::V2_1, 0) => PREAMBLE_LEN + head.lengths[0] as usize,
+            (Revision::V2_1, _) => epilogue + 1 + 4 * (segment - 1),
+        };
         let found = u32::from_le_bytes(*frame[at..].first_chunk()?);
         // who runs with ms_crc_data off sends 0, and that is nowhere announced
         if found == 0 {

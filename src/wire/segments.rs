@@ -21,11 +21,13 @@ impl<'a> Segments<'a> {
     }
 
     /// The bytes of a segment.
+    #[inline]
     pub fn bytes(&self, index: usize) -> &'a [u8] {
         self.parts.get(index).map_or(&[], |part| part.1)
     }
 
     /// A reader of a segment.
+    #[inline]
     pub fn reader(&self, index: usize) -> Reader<'a> {
         let (base, bytes) = self.parts.get(index).copied().unwrap_or_default();
         Reader::at(bytes, base)
@@ -43,6 +45,7 @@ impl<'a> Segments<'a> {
     }
 
     /// Reads a structure that is all there is in a frame.
+    #[inline]
     pub fn single<S, C, T>(&self, trace: &mut T, field: Field, context: &C) -> Result<S, Error>
     where
         S: super::Composite<'a, C>,
@@ -58,6 +61,7 @@ impl<'a> Segments<'a> {
     }
 
     /// Fails if there are bytes behind so many segments.
+    #[inline]
     pub fn end_after(&self, segments: usize) -> Result<(), Error> {
         match self.parts.iter().skip(segments).find(|(_, bytes)| !bytes.is_empty()) {
             Some((start, bytes)) => Err(Error::new(ErrorKind::Trailing { left: bytes.len() }, *start)),

@@ -1,6 +1,7 @@
 //! Frames opened.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::key::Nonce;
@@ -104,10 +105,7 @@ impl Opener {
     /// multiple of 16 bytes (in v2.1 the first to at least 48); the epilogue, in v2.1 only behind several segments.
     /// With an error nothing is appended.
     pub fn open(&self, op: u64, head: &Head, frame: &[u8], view: &mut Vec<u8>) -> Result<(), SecureError> {
-        let (found, expected) = (frame.len(), self.frame_len(head));
-        if found != expected {
-            return Err(SecureError::Length { found, expected });
-        }
+        self.whole(head, frame)?;
         let start = view.len();
         let opened = self.open_all(op, head, frame, view);
         if opened.is_err() {
@@ -117,9 +115,8 @@ impl Opener {
     }
 
     fn open_all(&self, op: u64, head: &Head, mut frame: &[u8], view: &mut Vec<u8>) -> Result<(), SecureError> {
-        let parts = operations(head, self.revision);
-        view.reserve(parts.iter().sum());
-        for (op, plain) in (op..).zip(parts.into_iter().filter(|&plain| plain > 0)) {
+        view.reserve(operations(head, self.revision).iter().sum());
+        for (op, plain) in self.pieces(op, head) {
             let (sealed, rest) = frame.split_at(plain + TAG_LEN);
             let (sealed, tag) = sealed.split_at(plain);
             let at = view.len();
@@ -128,6 +125,43 @@ impl Opener {
             frame = rest;
         }
         Ok(())
+    }
+
+    /// Opens a whole frame where it stands, for who owns its bytes and needs no ciphertext any more. Its decrypted view,
+    /// the same that [`open`](Opener::open) appends, is at the place that is returned. With an error the bytes are of
+    /// no use.
+    pub fn open_in_place(&self, op: u64, head: &Head, frame: &mut [u8]) -> Result<Range<usize>, SecureError> {
+        self.whole(head, frame)?;
+        let mut ends = [None; 3];
+        let mut at = 0;
+        for ((op, plain), end) in self.pieces(op, head).zip(&mut ends) {
+            let (sealed, rest) = frame[at..].split_at_mut(plain);
+            self.decrypt(op, sealed, &rest[..TAG_LEN])?;
+            *end = Some((at + plain, plain));
+            at += plain + TAG_LEN;
+        }
+        // tags stand between the pieces: those in front, which are the short ones, move to the last
+        let view_end = at - TAG_LEN;
+        let mut start = view_end;
+        for (end, plain) in ends.into_iter().rev().flatten() {
+            start -= plain;
+            if end - plain != start {
+                frame.copy_within(end - plain..end, start);
+            }
+        }
+        Ok(start..view_end)
+    }
+
+    fn whole(&self, head: &Head, frame: &[u8]) -> Result<(), SecureError> {
+        let (found, expected) = (frame.len(), self.frame_len(head));
+        if found == expected { Ok(()) } else { Err(SecureError::Length { found, expected }) }
+    }
+
+    /// The operations of a frame: the number of each, and its plain bytes.
+    fn pieces(&self, op: u64, head: &Head) -> impl Iterator<Item = (u64, usize)> + use<> {
+        let parts = operations(head, self.revision).into_iter().filter(|&plain| plain > 0);
+        // the last number has no nonce
+        parts.enumerate().map(move |(index, plain)| (op.saturating_add(index as u64), plain))
     }
 
     fn decrypt(&self, op: u64, data: &mut [u8], tag: &[u8]) -> Result<(), SecureError> {

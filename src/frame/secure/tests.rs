@@ -53,6 +53,9 @@ fn every_shape_comes_back() {
             assert_eq!(opener.frame_len(&head), frame.len());
             let mut view = vec![9];
             opener.open(op, &head, &frame, &mut view).unwrap();
+            let mut owned = frame.clone();
+            let place = opener.open_in_place(op, &head, &mut owned).unwrap();
+            assert_eq!(owned[place], view[1..]);
             let opened = open_view(&head, revision, &view[1..]);
             assert_eq!(opened.late, Late::Complete);
             for (index, segment) in segments(lengths).iter().enumerate() {
@@ -88,9 +91,14 @@ fn every_changed_byte_is_noticed() {
                 let mut view = vec![1, 2];
                 assert!(opener.open(0, &head, &damaged, &mut view).is_err(), "{at}");
                 assert_eq!(view, [1, 2], "nothing of it is left");
+                assert!(opener.open_in_place(0, &head, &mut damaged).is_err(), "{at}");
             }
             for length in 0..frame.len() {
-                assert!(opener.open(0, &head, &frame[..length], &mut Vec::new()).is_err());
+                let expected = SecureError::Length { found: length, expected: frame.len() };
+                let mut cut = frame[..length].to_vec();
+                assert_eq!(opener.open(0, &head, &cut, &mut Vec::new()), Err(expected));
+                assert_eq!(opener.open_in_place(0, &head, &mut cut), Err(expected));
+                assert_eq!(cut, frame[..length], "untouched");
                 let head = opener.head(0, &frame[..length]);
                 assert_eq!(head.is_ok(), length >= opener.head_len(), "{length}");
             }
@@ -135,6 +143,14 @@ fn nonces_come_only_once() {
     assert_eq!(seal(&mut last), Err(NoncesExhausted));
     let opener = key(Revision::V2_0).opener(Role::Client);
     assert_eq!(opener.head(1 << 32, &[0; 96]), Err(SecureError::Exhausted));
+    for revision in REVISIONS {
+        let key = key(revision);
+        let (frame, opener) =
+            (sealed(&mut key.sealer(Role::Client), [60, 5, 0, 0], Ending::Complete), key.opener(Role::Client));
+        let head = opener.head(0, &frame).unwrap();
+        assert_eq!(opener.open(u64::MAX, &head, &frame, &mut Vec::new()), Err(SecureError::Exhausted));
+        assert_eq!(opener.open_in_place(u64::MAX, &head, &mut frame.clone()), Err(SecureError::Exhausted));
+    }
 }
 
 #[test]
