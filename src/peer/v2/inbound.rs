@@ -104,13 +104,14 @@ impl Inbound {
             return Ok(Next::Nothing);
         }
         self.head = None;
-        let mut bytes = self.raw.split_to(length).freeze();
+        let mut bytes = self.raw.split_to(length);
         if let Some(seal) = &mut self.seal {
-            let mut view = Vec::with_capacity(bytes.len());
-            seal.opener.open(seal.op, &head, &bytes, &mut view).map_err(Error::Secure)?;
+            let place = seal.opener.open_in_place(seal.op, &head, &mut bytes).map_err(Error::Secure)?;
             seal.op += seal.opener.ops(&head);
-            bytes = view.into();
+            bytes.truncate(place.end);
+            bytes.advance(place.start);
         }
+        let bytes = bytes.freeze();
         let opened = match &self.seal {
             Some(_) => open_view(&head, revision, &bytes),
             None => open(&head, revision, &bytes, Check::Crc),
