@@ -9,33 +9,46 @@ use clap::Args as ClapArgs;
 use msgr2::auth::cephx::client::Credentials;
 use msgr2::auth::{EntityName, Keyring};
 use msgr2::net::{ConnectError, Endpoint, Session};
-use msgr2::peer::{ClientAuth, Error, Event, Message, Target, Why};
-use msgr2::types::{CephxServices, EntityType, MessageType};
+use msgr2::peer::{ClientAuth, Error, Event, Message, Target, Why, entity_addr};
+use msgr2::types::{AddrType, CephxServices, EntityType, MessageType};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::measure;
-use crate::peer::{self, Method, PeerArgs, entity_type, message_type, resolve};
+use crate::peer::{self, Dialect, Method, PeerArgs, entity_type, message_type, now, resolve};
+use crate::{measure, mon};
 
 /// Connect to a server, send each line of standard input as a message, and print what comes back.
 ///
 /// It ends when as many messages have come back as were sent. With cephx it authenticates at a mon, or, with
 /// --ticket-from, gets a ticket from a mon first and presents it to the server.
+///
+/// With --mon it is the tool to find out why a client can't reach its cluster: it shows the handshake step by step,
+/// the tickets and maps that the mon gives, and if something fails what is wrong and what to try.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// The server: HOST:PORT.
-    #[arg(value_name = "ADDR")]
-    addr: String,
+    #[arg(value_name = "ADDR", required_unless_present = "mon")]
+    pub(crate) addr: Option<String>,
+    /// Look whether the mons of a Ceph cluster can be reached, one after the other: HOST, HOST:PORT, or as mon_host in
+    /// ceph.conf has them. The usual port is 3300.
+    #[arg(long, value_name = "HOSTS", conflicts_with_all = ["addr", "ticket_from", "nonce", "kind", "one_way", "measure"])]
+    pub(crate) mon: Option<String>,
+    /// Only look whether the server at ADDR can be reached, and show how, as --mon does for mons.
+    #[arg(long, conflicts_with_all = ["mon", "kind", "one_way", "measure"])]
+    check: bool,
     /// Who the client is.
     #[arg(long, value_name = "NAME", default_value = "client.admin")]
-    name: EntityName,
+    pub(crate) name: EntityName,
     /// What the server is: mon, osd, mds, mgr; without it a mon, or with --ticket-from an osd.
     #[arg(long, value_name = "TYPE", value_parser = entity_type)]
-    service: Option<EntityType>,
+    pub(crate) service: Option<EntityType>,
     /// Authenticate at this mon first, and present the ticket that it gives.
     #[arg(long, value_name = "ADDR")]
-    ticket_from: Option<String>,
+    pub(crate) ticket_from: Option<String>,
+    /// The nonce of the server's address, as Ceph's maps have it behind the slash; mons have 0.
+    #[arg(long, value_name = "N")]
+    pub(crate) nonce: Option<u32>,
     /// The type of the messages to send.
     #[arg(long = "type", value_name = "TYPE", default_value = "PING", value_parser = message_type)]
     kind: MessageType,
@@ -44,14 +57,14 @@ pub(crate) struct Args {
     one_way: bool,
     /// How long to wait for the next message before giving up, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    wait: u64,
+    pub(crate) wait: u64,
     /// Measure how quickly messages come back from an echo, instead of sending lines.
     #[arg(long, conflicts_with = "one_way")]
     measure: bool,
     #[command(flatten)]
     measurement: measure::Args,
     #[command(flatten)]
-    peer: PeerArgs,
+    pub(crate) peer: PeerArgs,
 }
 
 /// How many lines are read ahead.
@@ -61,21 +74,31 @@ const LEAVE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(connect(args))
+    runtime.block_on(async {
+        match &args.addr {
+            Some(addr) if !args.check => connect(args, addr).await,
+            _ => mon::run(args).await,
+        }
+    })
 }
 
-async fn connect(args: &Args) -> Result<()> {
+async fn connect(args: &Args, addr: &str) -> Result<()> {
     let keyring = args.peer.keyring()?;
     let methods = args.peer.methods(keyring.is_some())?;
-    let addr = resolve(&args.addr).await?;
+    let addr = resolve(addr).await?;
+    let dialect = args.peer.dialect_or(Dialect::Proposal);
     let keys: Vec<_> = args.peer.keyring_path().into_iter().collect();
-    let (config, recording) = args.peer.config(args.name.clone(), &keys)?;
+    let (config, recording) = args.peer.config(args.name.clone(), dialect, &keys)?;
     let endpoint = Endpoint::new(config);
     let printer = args.peer.events.then(|| print_events(&endpoint));
 
     let result = async {
-        let auth = auth(args, &endpoint, &methods, keyring.as_ref()).await?;
-        let session = endpoint.connect(Target::new(addr, auth)).await.map_err(explain)?;
+        let auth = auth(args, &endpoint, dialect, &methods, keyring.as_ref()).await?;
+        let mut target = Target::new(addr, auth);
+        if let Some(nonce) = args.nonce {
+            target.entity_addrs = vec![entity_addr(AddrType::MSGR2, addr, nonce)];
+        }
+        let session = endpoint.connect(target).await.map_err(|error| explain(error, dialect))?;
         if args.peer.events {
             eprintln!("connected to {}", peer::describe(&session.peer()));
         }
@@ -114,6 +137,7 @@ fn print_events(endpoint: &Endpoint) -> JoinHandle<()> {
 async fn auth(
     args: &Args,
     endpoint: &Endpoint,
+    dialect: Dialect,
     methods: &[Method],
     keyring: Option<&Keyring>,
 ) -> Result<Vec<ClientAuth>> {
@@ -125,13 +149,19 @@ async fn auth(
     for method in methods {
         auth.push(match method {
             Method::None => ClientAuth::None { service },
-            Method::Cephx => cephx(args, endpoint, service, keyring).await?,
+            Method::Cephx => cephx(args, endpoint, dialect, service, keyring).await?,
         });
     }
     Ok(auth)
 }
 
-async fn cephx(args: &Args, endpoint: &Endpoint, service: EntityType, keyring: Option<&Keyring>) -> Result<ClientAuth> {
+async fn cephx(
+    args: &Args,
+    endpoint: &Endpoint,
+    dialect: Dialect,
+    service: EntityType,
+    keyring: Option<&Keyring>,
+) -> Result<ClientAuth> {
     let Some(keyring) = keyring else {
         bail!("cephx needs a key: --keyring FILE with a section [{}]", args.name);
     };
@@ -146,7 +176,8 @@ async fn cephx(args: &Args, endpoint: &Endpoint, service: EntityType, keyring: O
         return Ok(ClientAuth::Authenticate { credentials, services: CephxServices(0) });
     };
     let auth = ClientAuth::Authenticate { credentials, services: CephxServices(u32::from(service.0)) };
-    let session = endpoint.connect(Target::new(resolve(mon).await?, vec![auth])).await.map_err(explain)?;
+    let session = endpoint.connect(Target::new(resolve(mon).await?, vec![auth])).await;
+    let session = session.map_err(|error| explain(error, dialect))?;
     let credentials = session.credentials();
     session.close().await?;
     let ticket = credentials.and_then(|credentials| credentials.ticket(service, now()).cloned());
@@ -158,12 +189,8 @@ async fn cephx(args: &Args, endpoint: &Endpoint, service: EntityType, keyring: O
     Ok(ClientAuth::Authorize { ticket })
 }
 
-fn now() -> Duration {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
-}
-
 /// Adds what may help.
-fn explain(error: ConnectError) -> anyhow::Error {
+fn explain(error: ConnectError, dialect: Dialect) -> anyhow::Error {
     let help = match &error {
         ConnectError::Unreachable { addr, .. } => {
             let server =
@@ -177,7 +204,7 @@ fn explain(error: ConnectError) -> anyhow::Error {
             "--auth says what to try; --keyring has the key for cephx".to_owned()
         }
         ConnectError::Handshake { .. } | ConnectError::TimedOut { .. } => {
-            "does the server speak the dialect proposal? --events shows the handshake".to_owned()
+            format!("does the server speak the dialect {dialect}? --events shows the handshake")
         }
         _ => return error.into(),
     };

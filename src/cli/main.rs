@@ -3,16 +3,21 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod advice;
 mod capture;
+mod check;
 mod connect;
 mod decode;
 mod keyring;
 mod measure;
+mod mon;
+mod monitor;
 mod peer;
 mod print;
 mod script;
 mod serve;
 mod spec;
+mod witness;
 
 use std::io;
 use std::process::ExitCode;

@@ -1,10 +1,12 @@
 //! Options that `serve` and `connect` have in common, and what they both print.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -12,16 +14,19 @@ use msgr2::auth::{EntityName, Keyring};
 use msgr2::net::{Config, Fault, Recorder};
 use msgr2::peer::{Encryption, Event, Family, PeerInfo};
 use msgr2::tracker::SECRETS_TYPE;
-use msgr2::types::{AuthMethod, EntityType, MessageType};
+use msgr2::types::{AuthMethod, CompressionAlgorithm, ConnectionMode, EntityType, MessageType, Msgr2Features};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// How a peer behaves on the wire.
 #[derive(Args)]
 pub(crate) struct PeerArgs {
-    /// The dialect to speak.
-    #[arg(long, value_name = "DIALECT", default_value = "proposal", value_parser = dialect)]
-    dialect: &'static str,
+    /// The dialect to speak; without it proposal, or v2.1 with --mon.
+    #[arg(long, value_name = "DIALECT")]
+    dialect: Option<Dialect>,
+    /// The connection modes of v2.0 and v2.1, in order of preference: a client asks for these, a server allows them.
+    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',')]
+    modes: Vec<Mode>,
     /// A method of authentication; several in order of preference. Without it cephx if there are keys, else none.
     #[arg(long = "auth", value_name = "METHOD", value_delimiter = ',')]
     auth: Vec<Method>,
@@ -31,7 +36,8 @@ pub(crate) struct PeerArgs {
     /// Encrypt what is sent, if the peer can; with `required` both directions are, and peers that can't are refused.
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "wanted")]
     encrypt: Option<Encrypt>,
-    /// Sessions end with their connections: nothing is sent twice.
+    /// Sessions end with their connections: nothing is sent twice. In v2.1 and v2.0 it is what Ceph does that says so,
+    /// by the types of both sides.
     #[arg(long)]
     lossy: bool,
     /// Record all that goes over the sockets, in pcapng format.
@@ -78,15 +84,53 @@ enum Encrypt {
     Required,
 }
 
-fn dialect(name: &str) -> Result<&'static str, String> {
-    match name {
-        "proposal" => Ok("proposal"),
-        "v2.0" | "v2.1" => Err(format!("{name} comes with its peers, which aren't there yet; try proposal")),
-        _ => Err("there is proposal; v2.0 and v2.1 come with their peers".to_owned()),
+/// A dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dialect {
+    /// Revision 1 of messenger v2, as Ceph speaks it since 14.2.11.
+    #[value(name = "v2.1")]
+    V2_1,
+    /// Revision 0, as Ceph before 14.2.11 speaks it.
+    #[value(name = "v2.0")]
+    V2_0,
+    /// What was proposed in 2016.
+    Proposal,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dialect::V2_1 => "v2.1",
+            Dialect::V2_0 => "v2.0",
+            Dialect::Proposal => "proposal",
+        })
+    }
+}
+
+/// A connection mode of v2.0 and v2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Frames are encrypted.
+    Secure,
+    /// Frames have checksums.
+    Crc,
+}
+
+impl Mode {
+    fn number(self) -> ConnectionMode {
+        match self {
+            Mode::Secure => ConnectionMode::SECURE,
+            Mode::Crc => ConnectionMode::CRC,
+        }
     }
 }
 
 impl PeerArgs {
+    /// The dialect, if none other was asked for.
+    pub(crate) fn dialect_or(&self, usual: Dialect) -> Dialect {
+        self.dialect.unwrap_or(usual)
+    }
+
     /// The methods to use.
     pub(crate) fn methods(&self, keys: bool) -> Result<Vec<Method>> {
         let mut methods = self.auth.clone();
@@ -106,11 +150,30 @@ impl PeerArgs {
 
     /// The configuration of the endpoint, so far as both sides have it in common. `keys` are the files whose keys
     /// go into a recording.
-    pub(crate) fn config(&self, name: EntityName, keys: &[&Path]) -> Result<(Config, Option<Recording>)> {
-        // proposal is the only one so far
-        debug_assert_eq!(self.dialect, "proposal");
+    pub(crate) fn config(
+        &self,
+        name: EntityName,
+        dialect: Dialect,
+        keys: &[&Path],
+    ) -> Result<(Config, Option<Recording>)> {
         let mut config = Config::new(name);
-        config.peer.family = Family::Proposal;
+        match dialect {
+            Dialect::Proposal if !self.modes.is_empty() => bail!("--mode is for v2.1 and v2.0; proposal has --encrypt"),
+            Dialect::Proposal => config.peer.family = Family::Proposal,
+            Dialect::V2_0 | Dialect::V2_1 if self.encrypt.is_some() => {
+                bail!("--encrypt is for the proposal; v2.1 and v2.0 have --mode secure")
+            }
+            Dialect::V2_0 | Dialect::V2_1 if self.lossy => {
+                bail!("--lossy is for the proposal; in v2.1 and v2.0 the types of both sides say so")
+            }
+            Dialect::V2_0 => config.peer.v2.features = Msgr2Features::default(),
+            Dialect::V2_1 => {}
+        }
+        if !self.modes.is_empty() {
+            let modes: Vec<_> = self.modes.iter().map(|mode| mode.number()).collect();
+            config.peer.v2.dial_modes.clone_from(&modes);
+            config.peer.v2.accept_modes = modes;
+        }
         config.peer.lossy = self.lossy;
         config.peer.encryption = match self.encrypt {
             None => Encryption::Possible,
@@ -171,6 +234,11 @@ where
     parse(&Zeroizing::new(text)).with_context(|| format!("{}", path.display()))
 }
 
+/// The time, since 1970.
+pub(crate) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// The address that a name stands for.
 pub(crate) async fn resolve(addr: &str) -> Result<SocketAddr> {
     let found = tokio::net::lookup_host(addr).await;
@@ -202,6 +270,10 @@ pub(crate) fn describe(peer: &PeerInfo) -> String {
         "" => peer.entity.kind.to_string(),
         _ => peer.entity.to_string(),
     };
+    let lossy = if peer.lossy { "lossy" } else { "stateful" };
+    if peer.mode != ConnectionMode::UNKNOWN {
+        return format!("{entity} ({}), {}, {lossy}", peer.global_id, agreed(peer));
+    }
     let sealed = match (peer.sealed_out, peer.sealed_in) {
         (true, true) => "encrypted",
         (true, false) => "encrypted from here",
@@ -209,8 +281,16 @@ pub(crate) fn describe(peer: &PeerInfo) -> String {
         (false, false) if peer.signed => "signed",
         (false, false) => "neither signed nor encrypted",
     };
-    let lossy = if peer.lossy { "lossy" } else { "stateful" };
     format!("{entity} ({}), method {}, {sealed}, {lossy}", peer.gid, peer.method)
+}
+
+/// What two peers of v2.0 or v2.1 have agreed on.
+pub(crate) fn agreed(peer: &PeerInfo) -> String {
+    let compression = match peer.compression {
+        CompressionAlgorithm::NONE => "no compression".to_owned(),
+        algorithm => format!("compression {algorithm}"),
+    };
+    format!("{}, method {}, mode {}, {compression}", peer.dialect.name(), peer.method, peer.mode)
 }
 
 /// Prints an event on standard error.

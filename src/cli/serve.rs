@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args as ClapArgs;
@@ -17,7 +18,8 @@ use msgr2::types::{CryptoType, EntityType};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::peer::{self, Method, PeerArgs, parse};
+use crate::monitor::{self, SettingArg};
+use crate::peer::{self, Dialect, Method, PeerArgs, now, parse};
 use crate::script::Script;
 
 /// Serve the protocol at an address, until SIGINT or SIGTERM.
@@ -25,18 +27,28 @@ use crate::script::Script;
 /// A mon (--name mon.a, the default) authenticates clients by the keys of its --keyring and gives them tickets for
 /// the services in --service-keys. Any other server lets in who has a ticket for it, which it opens with its
 /// --service-keys. `msgr2 keyring` makes both files.
+///
+/// With --dialect v2.1 a mon answers real clients of Ceph so far that they get its map and their settings; with
+/// --events it says what they ask for.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Where to listen; port 0 lets the system choose, and the first line of output says which it is.
     #[arg(long, value_name = "ADDR")]
-    listen: String,
+    pub(crate) listen: String,
     /// What to do with messages: echo sends them back, sink drops them, script=FILE goes by a file with lines
-    /// "expect TYPE TEXT" and "send TYPE TEXT".
-    #[arg(long, value_name = "HOW", default_value = "echo")]
-    behave: Behaviour,
+    /// "expect TYPE TEXT" and "send TYPE TEXT", mon answers as a mon. Without it echo, or mon if it is one and the
+    /// dialect is v2.1 or v2.0.
+    #[arg(long, value_name = "HOW")]
+    behave: Option<Behaviour>,
+    /// As a mon: its address in the map, if it isn't where it listens. Clients must dial just that.
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) monmap_addr: Option<SocketAddr>,
+    /// As a mon: a setting that its clients get; may be repeated. WHO is global, a type of entity or an entity.
+    #[arg(long = "setting", value_name = "WHO/OPTION=VALUE")]
+    pub(crate) settings: Vec<SettingArg>,
     /// Who the server is; its type decides what it serves.
     #[arg(long, value_name = "NAME", default_value = "mon.a")]
-    name: EntityName,
+    pub(crate) name: EntityName,
     /// The keys of services: a mon makes tickets with them, other servers open them.
     #[arg(long, value_name = "FILE")]
     service_keys: Option<PathBuf>,
@@ -50,11 +62,28 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "sessions")]
     once: bool,
     #[command(flatten)]
-    peer: PeerArgs,
+    pub(crate) peer: PeerArgs,
+}
+
+impl Args {
+    fn dialect(&self) -> Dialect {
+        self.peer.dialect_or(Dialect::Proposal)
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        let mon = self.name.kind == EntityType::MON && self.dialect() != Dialect::Proposal;
+        self.behave.clone().unwrap_or(if mon { Behaviour::Mon } else { Behaviour::Echo })
+    }
+
+    /// After how many sessions it is over.
+    pub(crate) fn most(&self) -> Option<u64> {
+        if self.once { Some(1) } else { self.sessions }
+    }
 }
 
 #[derive(Clone, Debug)]
 enum Behaviour {
+    Mon,
     Echo,
     Sink,
     Script(PathBuf),
@@ -67,8 +96,9 @@ impl FromStr for Behaviour {
         match text.split_once('=') {
             None if text == "echo" => Ok(Behaviour::Echo),
             None if text == "sink" => Ok(Behaviour::Sink),
+            None if text == "mon" => Ok(Behaviour::Mon),
             Some(("script", file)) if !file.is_empty() => Ok(Behaviour::Script(file.into())),
-            _ => Err("echo, sink and script=FILE are known".to_owned()),
+            _ => Err("echo, sink, mon and script=FILE are known".to_owned()),
         }
     }
 }
@@ -77,15 +107,16 @@ impl FromStr for Behaviour {
 const LEAVE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let script = match &args.behave {
+    let behave = args.behaviour();
+    let script = match &behave {
         Behaviour::Script(file) => {
             let text = fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
             Some(text.parse::<Script>().with_context(|| format!("{}", file.display()))?)
         }
-        Behaviour::Echo | Behaviour::Sink => None,
+        Behaviour::Echo | Behaviour::Sink | Behaviour::Mon => None,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(args, script))
+    runtime.block_on(serve(args, behave, script))
 }
 
 /// What clients have to do to get in.
@@ -104,10 +135,16 @@ fn admission(args: &Args) -> Result<ServerAuth> {
             bail!("a mon that speaks cephx needs the keys of its clients: --keyring FILE, or --auth none");
         };
         let mut keys = service_keys.clone().unwrap_or_default();
-        if keys.current(EntityType::AUTH).is_none() {
-            // nobody else has to know it
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            keys.rotate(EntityType::AUTH, CryptoType::AES, utime(now), &mut OsRandom)?;
+        // nobody else has to know it
+        let mut own = vec![EntityType::AUTH];
+        if let (Behaviour::Mon, None) = (args.behaviour(), &service_keys) {
+            // there is nobody else, and real clients expect these tickets
+            own.extend([EntityType::MON, EntityType::OSD, EntityType::MGR, EntityType::MDS]);
+        }
+        for service in own {
+            if keys.current(service).is_none() {
+                keys.rotate(service, CryptoType::AES, utime(now()), &mut OsRandom)?;
+            }
         }
         auth.authority = Some(Authority::new(keyring, keys, FIRST_GLOBAL_ID, &mut OsRandom)?.into());
     } else if service_keys.as_ref().is_none_or(|keys| keys.current(args.name.kind).is_none()) {
@@ -125,13 +162,18 @@ fn admission(args: &Args) -> Result<ServerAuth> {
 /// Where the numbers of clients begin, as in a young cluster.
 const FIRST_GLOBAL_ID: u64 = 4100;
 
-async fn serve(args: &Args, script: Option<Script>) -> Result<()> {
+async fn serve(args: &Args, behave: Behaviour, script: Option<Script>) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let keys: Vec<_> = args.peer.keyring_path().into_iter().chain(args.service_keys.as_deref()).collect();
-    let (mut config, recording) = args.peer.config(args.name.clone(), &keys)?;
+    let (mut config, recording) = args.peer.config(args.name.clone(), args.dialect(), &keys)?;
     config.peer.server = admission(args)?;
     config.peer.gid = args.name.id.parse().unwrap_or(0);
+    if let Behaviour::Mon = behave {
+        let result = monitor::run(args, config).await;
+        let recorded = recording.map_or(Ok(()), |recording| recording.finish());
+        return result.and(recorded);
+    }
     let (endpoint, mut listener) = Endpoint::bind(config, &args.listen).await.with_context(|| {
         format!("can't listen at {:?}; HOST:PORT is asked for, with a port that is free", args.listen)
     })?;
@@ -142,8 +184,8 @@ async fn serve(args: &Args, script: Option<Script>) -> Result<()> {
         out.flush()?;
     }
 
-    let behave = Arc::new((args.behave.clone(), script));
-    let most = if args.once { Some(1) } else { args.sessions };
+    let behave = Arc::new((behave, script));
+    let most = args.most();
     let (mut accepted, mut failed) = (0u64, 0u64);
     let mut sessions = JoinSet::new();
     loop {

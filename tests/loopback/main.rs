@@ -8,4 +8,5 @@ mod programs;
 mod capture;
 mod combinations;
 mod faults;
+mod mon;
 mod refusals;

@@ -82,8 +82,17 @@ fn wait(child: &mut Child) -> bool {
 
 /// Runs a client that is given these lines.
 pub(crate) fn connect(addr: &str, arguments: &[&str], lines: &str) -> Ended {
+    client(&[&[addr], arguments].concat(), lines)
+}
+
+/// Runs a client that only looks whether a server can be reached.
+pub(crate) fn diagnose(arguments: &[&str]) -> Ended {
+    client(arguments, "")
+}
+
+fn client(arguments: &[&str], lines: &str) -> Ended {
     let mut child = msgr2()
-        .args(["connect", addr])
+        .arg("connect")
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -91,15 +91,20 @@ fn options() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && said.contains(word), "{arguments:?}: {said}");
     };
-    refused(&["connect", "127.0.0.1:1", "--dialect", "v2.1"], "comes with its peers");
-    refused(&["serve", "--listen", "127.0.0.1:0", "--dialect", "v2.0"], "comes with its peers");
+    refused(&["connect", "127.0.0.1:1", "--dialect", "v3"], "v2.1, v2.0, proposal");
+    refused(&["connect", "127.0.0.1:1", "--dialect", "v2.1", "--encrypt"], "--mode secure");
+    refused(&["connect", "127.0.0.1:1", "--dialect", "v2.0", "--lossy"], "proposal");
+    refused(&["connect", "127.0.0.1:1", "--mode", "crc"], "--encrypt");
+    refused(&["connect", "127.0.0.1:1", "--mon", "127.0.0.1"], "--mon");
+    refused(&["connect"], "ADDR");
+    refused(&["serve", "--listen", "127.0.0.1:0", "--setting", "debug_ms=1"], "WHO/OPTION=VALUE");
     refused(&["connect", "127.0.0.1:1", "--auth", "cephx"], "--keyring");
     refused(&["connect", "127.0.0.1:1", "--fault", "explode=1"], "corrupt-byte=N");
     refused(&["connect", "127.0.0.1:1", "--keyring", "/nonexistent"], "msgr2 keyring new");
     refused(&["serve", "--listen", "127.0.0.1:0", "--name", "osd.1", "--auth", "cephx"], "--service-keys");
     refused(&["serve", "--listen", "127.0.0.1:0", "--auth", "cephx"], "--keyring");
     refused(&["serve", "--listen", "somewhere"], "HOST:PORT");
-    refused(&["serve", "--listen", "127.0.0.1:0", "--behave", "badly"], "echo, sink");
+    refused(&["serve", "--listen", "127.0.0.1:0", "--behave", "badly"], "echo, sink, mon");
     refused(&["keyring", "new", "admin"], "admin");
 }
 
