@@ -101,6 +101,10 @@ fn values_of_messages() {
     let wanted = ["msgr2.tag", "msgr2.message.type", "msgr2.seq"];
     let lines = values("crc-mon-cephx.pcap", "msgr2.message", &wanted);
     assert_eq!(lines, ["17,17|5,15|1,2", "17,17,17|4,62,4|1,2,3"], "the message types and numbers of a `ceph` command");
+    let bodies = ["msgr2.mon_subscribe.what.key", "msgr2.mon_subscribe.hostname", "msgr2.monmap.min_mon_release"];
+    let lines =
+        values("crc-mon-cephx.pcap", "msgr2.mon_subscribe.what.key == \"config\" or msgr2.monmap.epoch", &bodies);
+    assert_eq!(lines, ["config,monmap|vm|", "||16,16"], "what they say");
     // ping and pong times of KEEPALIVE2 are echoed
     let alive = values("keepalive.pcap", "msgr2.tag in {18,19}", &["msgr2.tag", "_ws.col.Info"]);
     assert_eq!(alive.len(), 4, "{alive:?}");
