@@ -21,7 +21,7 @@ use msgr2::crypto::{FixedRandom, Gcm, hmac_sha256};
 use msgr2::frame::{self, Check, Head, PREAMBLE_LEN, Revision};
 use msgr2::types::*;
 use msgr2::v2_1::*;
-use msgr2::wire::{Composite, Encode, Reader, Segments};
+use msgr2::wire::{Composite, Reader, Segments};
 use proptest::prelude::*;
 
 /// client.admin of the clusters that the captures are of.
@@ -335,14 +335,6 @@ mod recordings {
         value.pointer(path).map(|value| serde_json::from_value(value.clone()).unwrap())
     }
 
-    /// The result of a message AUTH_REPLY, behind protocol, result and global_id.
-    fn result(front: &Value) -> Vec<u8> {
-        let front = front.as_str().unwrap();
-        let byte = |at: usize| u8::from_str_radix(&front[at * 2..at * 2 + 2], 16).unwrap();
-        let length = u32::from_le_bytes([byte(16), byte(17), byte(18), byte(19)]);
-        (20..20 + length as usize).map(byte).collect()
-    }
-
     fn open_all(recording: &str) {
         let Some(capture) = common::shared(&format!("{recording}.pcapng")) else { return };
         let beside = |ending: &str| fs::read_to_string(capture.with_file_name(format!("{recording}.{ending}")));
@@ -357,20 +349,16 @@ mod recordings {
                 (name.kind, id.parse().unwrap(), Key::from_base64(key).unwrap())
             })
             .collect();
-        // where sessions can be read, rotating keys are in them; the others must open by the tickets that were seen,
-        // but for those that the mon made itself
-        let readable = beside("gcmkeys").is_err();
-        if !readable {
-            for (kind, id, key) in logged.iter().filter(|(kind, ..)| *kind == EntityType::MGR) {
-                learnt.add_service_key(*kind, *id, key.clone());
-            }
-        }
         let gcm: HashSet<String> =
             beside("gcmkeys").unwrap_or_default().lines().map(|l| l.split(' ').nth(4).unwrap().to_owned()).collect();
 
         let (mut connections, mut mons, mut resumed, mut secure) = (HashMap::<u64, Said>::new(), 0, 0, 0);
         let (mut services, mut rotating) = (0, 0);
-        let frames = common::run(common::msgr2().args(["decode", "--json", "--max-bytes", "0"]).arg(&capture));
+        // rotating keys are in daemons' sessions: no other way leads into what mons say to the mgr
+        let keys = capture.with_file_name(format!("{recording}.keyring"));
+        let mut decode = common::msgr2();
+        decode.args(["decode", "--json", "--max-bytes", "0", "--keyring"]).args([&keys, &capture]);
+        let frames = common::run(&mut decode);
         for frame in frames.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
             let said = connections.entry(frame["stream"].as_u64().unwrap()).or_default();
             let payload = &frame["fields"]["payload"]["cephx"];
@@ -413,11 +401,9 @@ mod recordings {
                 "MESSAGE" if frame["fields"]["header"]["type"] == "AUTH_REPLY" => {
                     let entity = read::<AuthEntityName<'_>>(&said.request, "/body/mon/entity").unwrap();
                     let name = EntityName::try_from(&entity).unwrap();
-                    let bytes = result(&frame["fields"]["front"]);
-                    let mut reader = Reader::new(&bytes);
-                    let reply = CephxSessionReply::decode(&mut reader, &Context::default(), &mut ()).unwrap();
-                    assert_eq!((reply.status, reader.left(), reply.extra.len()), (Errno::OK, 0, 0));
-                    assert_eq!(reply.to_bytes().unwrap(), bytes);
+                    let reply: CephxSessionReply<'_> =
+                        read(&frame["fields"]["auth_reply"], "/result_bl/cephx").unwrap();
+                    assert_eq!((reply.status, reply.extra.len()), (Errno::OK, 0));
                     let session = InSession { name: &name, session_key: None, request: None };
                     assert!(matches!(learnt.in_session(&session, &reply), Ok(Renewed::Rotating { .. })));
                     rotating += 1;
@@ -430,17 +416,62 @@ mod recordings {
              {rotating} times rotating keys"
         );
         assert!(mons > 0 && services > 0);
-        assert_eq!(rotating > 0, readable);
+        assert!(rotating > 0);
         for (kind, id, key) in logged {
             let has_daemon = [EntityType::OSD, EntityType::MGR].contains(&kind)
                 || (kind == EntityType::MDS && recording.ends_with("-fs"));
-            if readable && has_daemon {
+            if has_daemon {
                 assert_eq!(learnt.service_key(kind, id), Some(&key), "{recording}: {kind} {id}");
                 // three generations, of which the logs show the one in use
                 assert!([id - 1, id + 1].into_iter().all(|id| learnt.service_key(kind, id).is_some()));
             }
         }
         assert_eq!(secure > 0, !gcm.is_empty());
+    }
+
+    /// Our client at a real mon whose tickets last a minute, and the AUTH ticket three: the mon has taken what it asked.
+    #[test]
+    fn tickets_that_a_real_mon_has_renewed() {
+        let capture = common::capture("renewal.pcapng");
+        let keyring = Keyring::parse(fs::read(capture.with_extension("keyring")).unwrap()).unwrap();
+        let (admin, mut learnt) = ("client.admin".parse().unwrap(), Learnt::new(keyring));
+        let frames = common::run(common::msgr2().args(["decode", "--json", "--max-bytes", "0"]).arg(&capture));
+        let (mut said, mut session_key, mut request, mut renewed) = (Said::default(), None, Value::Null, Vec::new());
+        for frame in frames.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+            let fields = &frame["fields"];
+            match (frame["name"].as_str().unwrap(), fields["header"]["type"].as_str()) {
+                ("AUTH_REPLY_MORE", _) => said.challenge = fields["payload"]["cephx"].clone(),
+                ("AUTH_DONE", _) => {
+                    let reply = read(fields, "/payload/cephx/reply/mon").unwrap();
+                    session_key = Some(learnt.authenticate(&admin, 4111, None, &reply).unwrap().keys.session_key);
+                }
+                ("MESSAGE", Some("AUTH")) => request = fields["auth"].clone(),
+                ("MESSAGE", Some("AUTH_REPLY")) => {
+                    let asked: CephxSessionRequest<'_> = read(&request, "/payload/cephx").unwrap();
+                    if let CephxSessionRequestBody::GetAuthSessionKey(proof) = &asked.body {
+                        let challenge: CephxServerChallenge<'_> = read(&said.challenge, "/challenge/mon").unwrap();
+                        assert_eq!(learnt.proof_matches(&admin, challenge.server_challenge, proof), Ok(()));
+                    }
+                    let reply: CephxSessionReply<'_> = read(&fields["auth_reply"], "/result_bl/cephx").unwrap();
+                    let before = learnt.generation();
+                    let session = InSession { name: &admin, session_key: None, request: Some(&asked) };
+                    let answer = learnt.in_session(&session, &reply).unwrap();
+                    assert_eq!(learnt.generation() - before, if renewed.len() == 2 { 4 } else { 3 }, "all open");
+                    renewed.push(answer);
+                }
+                _ => {}
+            }
+        }
+        let old = session_key.unwrap();
+        let [Renewed::Tickets { session_key: first }, Renewed::Tickets { session_key: second }, Renewed::Auth { .. }] =
+            &*renewed
+        else {
+            panic!("{renewed:?}")
+        };
+        assert_eq!((first, second), (&old, &old));
+        let Renewed::Auth { old_session_key, session_key, .. } = &renewed[2] else { panic!("{renewed:?}") };
+        assert_eq!(old_session_key.as_ref(), Some(&old), "the ticket is sealed with it once more");
+        assert_ne!(*session_key, old);
     }
 
     #[test]
