@@ -46,12 +46,20 @@ struct Told {
     sizes: [usize; 3],
 }
 
-/// The segments of a frame of v2.0 or v2.1 in crc mode or decrypted.
+/// The segments of a frame of v2.0 or v2.1 in crc mode, decrypted or decompressed.
 fn segments<'a>(unit: &Unit, bytes: &'a [u8]) -> Option<Segments<'a>> {
     let revision = unit.dialect.and_then(Dialect::revision)?;
     match unit.kind {
         UnitKind::Frame(head) if head.compressed() => None,
         UnitKind::Frame(head) if unit.mode == Mode::Secure => Some(secure::open_view(&head, revision, bytes).segments),
+        UnitKind::Segments(head) => {
+            let mut at = 0;
+            Some(Segments::new(head.lengths.map(|length| {
+                let start = at;
+                at += length as usize;
+                (start, &bytes[start..at])
+            })))
+        }
         UnitKind::Frame(head) => Some(frame::open(&head, revision, bytes, Check::Nothing).segments),
         _ => None,
     }
@@ -94,6 +102,9 @@ fn check(unit: &Unit, bytes: &[u8], told: &mut Vec<Told>) {
     let fields = json["message"].as_object().unwrap();
     let name = header.r#type.name().unwrap().to_lowercase();
     assert!(fields.len() == 2 && fields.contains_key("header") && fields.contains_key(&name), "{json}");
+    for kept in ["extra", "middle", "data", "middle_extra", "data_extra"] {
+        assert_eq!(fields[&name].get(kept), None, "{kept} of {json}");
+    }
     let mut shown = fields.clone();
     shown.remove("header");
     assert_eq!(serde_json::from_value::<Body<'_>>(shown.into()).unwrap(), *body, "{json}");
