@@ -175,8 +175,8 @@ fn secure_and_compressed_frames_have_panes_and_names_of_their_own() {
     let count = |filter: &str| {
         tshark(&capture, ["-o", &option, "-2", "-Y", filter, "-T", "fields", "-e", "frame.number"]).lines().count()
     };
-    assert_eq!(count("msgr2.message.header.type == 70 and msgr2.mode == \"secure\""), 6);
-    assert_eq!(count("msgr2.message.header.type == 70 and msgr2.mode == \"crc\""), 30);
+    assert_eq!(count("msgr2.message.type == 70 and msgr2.mode == \"secure\""), 6);
+    assert_eq!(count("msgr2.message.type == 70 and msgr2.mode == \"crc\""), 30);
     assert_eq!(count("msgr2.signature.status == \"good\""), 2);
     let hex = tshark(&capture, ["-o", &option, "-x", "-Y", "msgr2.message"]);
     let panes = |name: &str| hex.lines().filter(|line| line.starts_with(&format!("{name} ("))).count();
