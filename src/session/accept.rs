@@ -1,7 +1,7 @@
 //! What the accepting side of the shipped protocol decides about a session: rules without memory, in Ceph's order.
 //!
-//! "Existing" is what is known of the peer with the same addresses. The comments number the rules in the order in
-//! which Ceph asks them; `3a` came with 20.2, and what a peer of msgr1 would need as number 2 is left out.
+//! "Existing" is what is known of the peer with the same addresses. The rules are numbered in the order in which Ceph
+//! asks them; `3a` came with 20.2, and what a peer of msgr1 would need as number 2 is left out.
 
 use std::cmp::Ordering;
 
@@ -83,38 +83,159 @@ pub enum ReconnectDecision {
     Wait,
 }
 
-/// Decides about a CLIENT_IDENT with this cookie and global_seq. `peer` is how the peer's address compares with this
-/// side's, by [`compare_addrs`](super::compare_addrs).
-pub fn client_ident(existing: Option<&Existing>, cookie: u64, global_seq: u64, peer: Ordering) -> IdentDecision {
-    let Some(existing) = existing.filter(|existing| existing.stage != Stage::Closed) else {
-        return IdentDecision::Begin; // 1
-    };
-    let settled = matches!(existing.stage, Stage::Ready | Stage::Standby);
-    if existing.stage == Stage::Replacing {
-        return IdentDecision::Wait; // 3
-    }
-    if existing.peer_global_seq > global_seq {
-        let another = existing.client_cookie != 0 && cookie != 0 && existing.client_cookie != cookie;
-        // 3a: a peer that has restarted counts anew. 4: this one was overtaken
-        return if another && !settled { IdentDecision::Replace } else { IdentDecision::Stale };
-    }
-    if existing.lossy {
-        return IdentDecision::Replace; // 5
-    }
-    if existing.server_cookie != 0 && existing.client_cookie != 0 && existing.client_cookie != cookie {
-        return IdentDecision::TakeOver { reset: existing.policy.resetcheck }; // 6
-    }
-    let keep = IdentDecision::TakeOver { reset: false };
-    if existing.client_cookie == cookie || settled {
-        return keep; // 7, 8
-    }
-    if peer == Ordering::Less || existing.policy.server {
-        return keep; // 9
-    }
-    IdentDecision::Wait // 10
+/// The rule that a CLIENT_IDENT falls under, in the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IdentRule {
+    /// 1: there is no session with the peer, or it is over.
+    NoSession,
+    /// 3: another connection is just taking the session over.
+    BeingReplaced,
+    /// 3a: the peer's counter is behind, and so is its cookie another: it has restarted while this side dialled it.
+    Restarted,
+    /// 4: the peer has begun a later connection already.
+    Overtaken,
+    /// 5: the session that is known doesn't outlive its connection.
+    Lossy,
+    /// 6: the session had begun, and the peer knows nothing of it.
+    Forgotten,
+    /// 7: the session was just being made when its connection was lost.
+    Interrupted,
+    /// 8: the session's own connection is up, or none is wanted.
+    Settled,
+    /// 9: both dial, and the peer's connection wins.
+    RaceLost,
+    /// 10: both dial, and this side's connection wins.
+    RaceWon,
 }
 
-/// Decides about a SESSION_RECONNECT. The server_cookie that it names isn't looked at.
+impl IdentRule {
+    /// The number in Ceph's order.
+    pub fn number(self) -> &'static str {
+        match self {
+            IdentRule::NoSession => "1",
+            IdentRule::BeingReplaced => "3",
+            IdentRule::Restarted => "3a",
+            IdentRule::Overtaken => "4",
+            IdentRule::Lossy => "5",
+            IdentRule::Forgotten => "6",
+            IdentRule::Interrupted => "7",
+            IdentRule::Settled => "8",
+            IdentRule::RaceLost => "9",
+            IdentRule::RaceWon => "10",
+        }
+    }
+
+    /// The rule for a CLIENT_IDENT with this cookie and global_seq. `peer` is how the peer's address compares with this
+    /// side's, by [`compare_addrs`](super::compare_addrs).
+    pub fn of(existing: Option<&Existing>, cookie: u64, global_seq: u64, peer: Ordering) -> Self {
+        let Some(existing) = existing.filter(|existing| existing.stage != Stage::Closed) else {
+            return IdentRule::NoSession;
+        };
+        let settled = matches!(existing.stage, Stage::Ready | Stage::Standby);
+        if existing.stage == Stage::Replacing {
+            return IdentRule::BeingReplaced;
+        }
+        if existing.peer_global_seq > global_seq {
+            let another = existing.client_cookie != 0 && cookie != 0 && existing.client_cookie != cookie;
+            return if another && !settled { IdentRule::Restarted } else { IdentRule::Overtaken };
+        }
+        if existing.lossy {
+            return IdentRule::Lossy;
+        }
+        if existing.server_cookie != 0 && existing.client_cookie != 0 && existing.client_cookie != cookie {
+            return IdentRule::Forgotten;
+        }
+        if existing.client_cookie == cookie {
+            return IdentRule::Interrupted;
+        }
+        if settled {
+            return IdentRule::Settled;
+        }
+        if peer == Ordering::Less || existing.policy.server { IdentRule::RaceLost } else { IdentRule::RaceWon }
+    }
+}
+
+/// The rule that a SESSION_RECONNECT falls under, in the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ReconnectRule {
+    /// 1: there is no session with the peer, or it is over.
+    NoSession,
+    /// 2: another connection is just taking the session over.
+    BeingReplaced,
+    /// 3: the session that is known began with another client cookie.
+    OtherSession,
+    /// 4: this side dialled, and its SERVER_IDENT never came.
+    NeverBegun,
+    /// 5: the peer has begun a later connection already.
+    Overtaken,
+    /// 6: the session has had more connections than the peer knows of.
+    ConnectSeqOld,
+    /// 7: both dial, and this side's connection wins.
+    RaceWon,
+    /// 8: the session goes on.
+    Found,
+}
+
+impl ReconnectRule {
+    /// The number in Ceph's order.
+    pub fn number(self) -> &'static str {
+        match self {
+            ReconnectRule::NoSession => "1",
+            ReconnectRule::BeingReplaced => "2",
+            ReconnectRule::OtherSession => "3",
+            ReconnectRule::NeverBegun => "4",
+            ReconnectRule::Overtaken => "5",
+            ReconnectRule::ConnectSeqOld => "6",
+            ReconnectRule::RaceWon => "7",
+            ReconnectRule::Found => "8",
+        }
+    }
+
+    /// The rule for a SESSION_RECONNECT. The server_cookie that it names isn't looked at.
+    pub fn of(
+        existing: Option<&Existing>,
+        client_cookie: u64,
+        global_seq: u64,
+        connect_seq: u64,
+        peer: Ordering,
+    ) -> Self {
+        let Some(existing) = existing.filter(|existing| existing.stage != Stage::Closed) else {
+            return ReconnectRule::NoSession;
+        };
+        if existing.stage == Stage::Replacing {
+            return ReconnectRule::BeingReplaced;
+        }
+        if existing.client_cookie != client_cookie {
+            return ReconnectRule::OtherSession;
+        }
+        if existing.server_cookie == 0 {
+            return ReconnectRule::NeverBegun;
+        }
+        if existing.peer_global_seq > global_seq {
+            return ReconnectRule::Overtaken;
+        }
+        match existing.connect_seq.cmp(&connect_seq) {
+            Ordering::Greater => ReconnectRule::ConnectSeqOld,
+            Ordering::Equal if peer == Ordering::Greater && !existing.policy.server => ReconnectRule::RaceWon,
+            _ => ReconnectRule::Found,
+        }
+    }
+}
+
+/// Decides about a CLIENT_IDENT; see [`IdentRule::of`] for the arguments.
+pub fn client_ident(existing: Option<&Existing>, cookie: u64, global_seq: u64, peer: Ordering) -> IdentDecision {
+    let reset = existing.is_some_and(|existing| existing.policy.resetcheck);
+    match IdentRule::of(existing, cookie, global_seq, peer) {
+        IdentRule::NoSession => IdentDecision::Begin,
+        IdentRule::Restarted | IdentRule::Lossy => IdentDecision::Replace,
+        IdentRule::Overtaken => IdentDecision::Stale,
+        IdentRule::Forgotten => IdentDecision::TakeOver { reset },
+        IdentRule::Interrupted | IdentRule::Settled | IdentRule::RaceLost => IdentDecision::TakeOver { reset: false },
+        IdentRule::BeingReplaced | IdentRule::RaceWon => IdentDecision::Wait,
+    }
+}
+
+/// Decides about a SESSION_RECONNECT; see [`ReconnectRule::of`] for the arguments.
 pub fn session_reconnect(
     existing: Option<&Existing>,
     client_cookie: u64,
@@ -122,31 +243,25 @@ pub fn session_reconnect(
     connect_seq: u64,
     peer: Ordering,
 ) -> ReconnectDecision {
-    let Some(existing) = existing.filter(|existing| existing.stage != Stage::Closed) else {
-        return ReconnectDecision::Reset { full: true }; // 1
-    };
-    if existing.stage == Stage::Replacing {
-        return ReconnectDecision::RetryGlobal { global_seq: existing.peer_global_seq }; // 2
-    }
-    if existing.client_cookie != client_cookie {
-        return ReconnectDecision::Reset { full: existing.policy.resetcheck }; // 3
-    }
-    if existing.server_cookie == 0 {
-        return ReconnectDecision::Reset { full: false }; // 4
-    }
-    if existing.peer_global_seq > global_seq {
-        return ReconnectDecision::RetryGlobal { global_seq: existing.peer_global_seq }; // 5
-    }
-    match existing.connect_seq.cmp(&connect_seq) {
-        Ordering::Greater => ReconnectDecision::Retry { connect_seq: existing.connect_seq }, // 6
-        Ordering::Equal if peer == Ordering::Greater && !existing.policy.server => ReconnectDecision::Wait, // 7
-        _ => ReconnectDecision::Resume,                                                      // 8
+    let rule = ReconnectRule::of(existing, client_cookie, global_seq, connect_seq, peer);
+    let Some(existing) = existing else { return ReconnectDecision::Reset { full: true } };
+    match rule {
+        ReconnectRule::NoSession => ReconnectDecision::Reset { full: true },
+        ReconnectRule::OtherSession => ReconnectDecision::Reset { full: existing.policy.resetcheck },
+        ReconnectRule::NeverBegun => ReconnectDecision::Reset { full: false },
+        ReconnectRule::BeingReplaced | ReconnectRule::Overtaken => {
+            ReconnectDecision::RetryGlobal { global_seq: existing.peer_global_seq }
+        }
+        ReconnectRule::ConnectSeqOld => ReconnectDecision::Retry { connect_seq: existing.connect_seq },
+        ReconnectRule::RaceWon => ReconnectDecision::Wait,
+        ReconnectRule::Found => ReconnectDecision::Resume,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cmp::Ordering::{Greater, Less};
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -169,6 +284,7 @@ mod tests {
     #[test]
     fn every_row_for_client_ident() {
         use IdentDecision::*;
+        let mut seen = BTreeSet::new();
         let e = existing();
         let fresh = Existing { client_cookie: 0xaa, server_cookie: 0, ..e };
         let ready = Existing { stage: Stage::Ready, ..fresh };
@@ -200,12 +316,19 @@ mod tests {
             ("10", Some(fresh), 0xd, 10, Greater, Wait),
         ] {
             assert_eq!(client_ident(existing.as_ref(), cookie, global_seq, peer), expected, "row {row}");
+            let rule = IdentRule::of(existing.as_ref(), cookie, global_seq, peer);
+            // what is named after "not" falls to the next rule
+            let number = if row.contains("not") { "4" } else { row.split(',').next().unwrap() };
+            assert_eq!(rule.number(), number, "row {row}");
+            seen.insert(rule);
         }
+        assert_eq!(seen.len(), 10, "{seen:?}");
     }
 
     #[test]
     fn every_row_for_session_reconnect() {
         use ReconnectDecision::*;
+        let mut seen = BTreeSet::new();
         let e = existing();
         for (row, existing, cookie, global_seq, connect_seq, peer, expected) in [
             ("1", None, 0xc, 11, 4, Less, Reset { full: true }),
@@ -223,6 +346,11 @@ mod tests {
         ] {
             let decision = session_reconnect(existing.as_ref(), cookie, global_seq, connect_seq, peer);
             assert_eq!(decision, expected, "row {row}");
+            let rule = ReconnectRule::of(existing.as_ref(), cookie, global_seq, connect_seq, peer);
+            let number = if row == "7, a server" { "8" } else { row.split(',').next().unwrap() };
+            assert_eq!(rule.number(), number, "row {row}");
+            seen.insert(rule);
         }
+        assert_eq!(seen.len(), 8, "{seen:?}");
     }
 }

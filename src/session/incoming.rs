@@ -14,7 +14,7 @@ pub enum Taken {
     New,
     /// It was there before.
     Known,
-    /// Messages are missing before it. It isn't taken; see [`Incoming::skip_to`].
+    /// Messages are missing before it. [`Incoming::take`] doesn't take it; see [`Incoming::skip_to`].
     Gap {
         /// The number that was to come.
         expected: u64,
@@ -40,6 +40,19 @@ impl Incoming {
         } else {
             Taken::Gap { expected }
         }
+    }
+
+    /// Takes note of a message where gaps are none of the receiver's business: it is taken, even if it is behind one.
+    /// What isn't higher than the last one was there before, as is a message without number.
+    pub fn take_any(&mut self, seq: u64) -> Taken {
+        if seq == 0 {
+            return Taken::Known;
+        }
+        let taken = self.take(seq);
+        if let Taken::Gap { .. } = taken {
+            self.skip_to(seq);
+        }
+        taken
     }
 
     /// Takes note of a message behind a gap.
@@ -74,6 +87,9 @@ mod tests {
         assert!(!incoming.owes_ack());
         assert_eq!(incoming.take(1), Taken::Known);
         assert!(incoming.owes_ack(), "the other side seems not to know");
+        assert_eq!((incoming.take_any(0), incoming.take_any(1)), (Taken::Known, Taken::Known));
+        assert_eq!((incoming.take_any(3), incoming.received()), (Taken::Gap { expected: 2 }, 3));
+        assert_eq!((incoming.take_any(2), incoming.take_any(4)), (Taken::Known, Taken::New));
         incoming.skip_to(5);
         assert_eq!((incoming.received(), incoming.take(6)), (5, Taken::New));
     }

@@ -11,8 +11,12 @@ mod outgoing;
 mod policy;
 mod race;
 mod table;
+#[cfg(test)]
+mod tests;
 
-pub use accept::{Existing, IdentDecision, ReconnectDecision, Stage, client_ident, session_reconnect};
+pub use accept::{
+    Existing, IdentDecision, IdentRule, ReconnectDecision, ReconnectRule, Stage, client_ident, session_reconnect,
+};
 pub use incoming::{Incoming, Taken};
 pub use message::{Message, SendError};
 pub use outgoing::{Outgoing, QueueLimits, Unsent};

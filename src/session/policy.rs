@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::types::EntityType;
+use crate::wire::Role;
 
 /// What an endpoint does about a kind of peer. The names of the constants are Ceph's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +74,11 @@ impl Policies {
         Policies::all(Policy::LOSSY_CLIENT)
     }
 
+    /// A client of libcephfs: as every client, but its sessions with metadata servers outlive their connections.
+    pub fn cephfs() -> Self {
+        Policies::client().with(&[EntityType::MDS], Policy::LOSSLESS_CLIENT)
+    }
+
     /// The messenger of a monitor.
     pub fn mon() -> Self {
         Policies::all(Policy::STATELESS_SERVER).with(&[EntityType::MON], Policy::LOSSLESS_PEER_REUSE)
@@ -91,6 +97,14 @@ impl Policies {
             .with(&[EntityType::OSD], Policy::LOSSLESS_PEER)
     }
 
+    /// The messengers by which OSDs watch each other: one dials, another one accepts.
+    pub fn osd_heartbeat(role: Role) -> Self {
+        Policies::all(match role {
+            Role::Client => Policy::LOSSY_CLIENT,
+            Role::Server => Policy::STATELESS_SERVER,
+        })
+    }
+
     /// The messenger of a metadata server.
     pub fn mds() -> Self {
         Policies::all(Policy::STATEFUL_SERVER)
@@ -107,5 +121,50 @@ impl Policies {
 impl Default for Policies {
     fn default() -> Self {
         Policies::client()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_names_mean() {
+        let flags = |policy: Policy| {
+            let Policy { lossy, server, standby, resetcheck, register } = policy;
+            [lossy, server, standby, resetcheck, register].map(u8::from)
+        };
+        assert_eq!(flags(Policy::STATEFUL_SERVER), [0, 1, 1, 1, 1]);
+        assert_eq!(flags(Policy::STATELESS_REGISTERED_SERVER), [1, 1, 0, 0, 1]);
+        assert_eq!(flags(Policy::STATELESS_SERVER), [1, 1, 0, 0, 0]);
+        assert_eq!(flags(Policy::LOSSLESS_PEER), [0, 0, 1, 0, 1]);
+        assert_eq!(flags(Policy::LOSSLESS_PEER_REUSE), [0, 0, 1, 1, 1]);
+        assert_eq!(flags(Policy::LOSSY_CLIENT), [1, 0, 0, 0, 1]);
+        assert_eq!(flags(Policy::LOSSLESS_CLIENT), [0, 0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn every_pair_of_types() {
+        const PEER: Policy = Policy::LOSSLESS_PEER;
+        const REUSE: Policy = Policy::LOSSLESS_PEER_REUSE;
+        const LOSSY: Policy = Policy::LOSSY_CLIENT;
+        const REGISTERED: Policy = Policy::STATELESS_REGISTERED_SERVER;
+        const STATELESS: Policy = Policy::STATELESS_SERVER;
+        const STATEFUL: Policy = Policy::STATEFUL_SERVER;
+        let peers = [EntityType::MON, EntityType::OSD, EntityType::MDS, EntityType::MGR, EntityType::CLIENT];
+        for (local, policies, expected) in [
+            ("mon", Policies::mon(), [REUSE, STATELESS, STATELESS, STATELESS, STATELESS]),
+            ("osd, public", Policies::osd_public(), [LOSSY, REGISTERED, REGISTERED, LOSSY, REGISTERED]),
+            ("osd, cluster", Policies::osd_cluster(), [LOSSY, PEER, STATELESS, STATELESS, STATELESS]),
+            ("osd, heartbeat dialling", Policies::osd_heartbeat(Role::Client), [LOSSY; 5]),
+            ("osd, heartbeat accepting", Policies::osd_heartbeat(Role::Server), [STATELESS; 5]),
+            ("mds", Policies::mds(), [LOSSY, LOSSY, PEER, LOSSY, STATEFUL]),
+            ("mgr", Policies::mgr(), [STATELESS; 5]),
+            ("client", Policies::client(), [LOSSY; 5]),
+            ("cephfs", Policies::cephfs(), [LOSSY, LOSSY, Policy::LOSSLESS_CLIENT, LOSSY, LOSSY]),
+        ] {
+            assert_eq!(peers.map(|peer| policies.of(peer)), expected, "{local}");
+        }
+        assert_eq!(Policies::default(), Policies::client());
     }
 }

@@ -106,14 +106,13 @@ impl Connection {
         }
         let Some(session) = self.link.session else { return };
         let Some(entry) = shared.sessions.get_mut(&session) else { return };
-        match entry.session.incoming.take(header.seq) {
+        match entry.session.incoming.take_any(header.seq) {
             Taken::New => {}
             Taken::Known => {
                 shared.drop_frame(self.link.id, Dropped::Known { seq: header.seq });
                 return;
             }
             Taken::Gap { expected } => {
-                entry.session.incoming.skip_to(header.seq);
                 let what = Dropped::Gap { expected, found: header.seq };
                 shared.events.push_back(Event::Dropped { connection: self.link.id, what });
             }
