@@ -1,7 +1,11 @@
 //! Peers of v2.0 and v2.1 against each other, in simulated time.
 
+mod client;
 mod handshake;
 mod kills;
+mod recover;
+mod rules;
+mod script;
 mod sessions;
 
 use std::time::Duration;
