@@ -7,6 +7,7 @@ mod recover;
 mod rules;
 mod script;
 mod sessions;
+mod walk;
 
 use std::time::Duration;
 
