@@ -47,7 +47,7 @@ pub(crate) fn root() -> Option<PathBuf> {
 pub(crate) struct Cluster {
     dir: String,
     pub(crate) mon: SocketAddr,
-    keyring: PathBuf,
+    pub(crate) keyring: PathBuf,
 }
 
 impl Cluster {

@@ -5,4 +5,5 @@
 mod client;
 mod cluster;
 mod lossless;
+mod program;
 mod server;
