@@ -15,12 +15,12 @@ fn drifted(server: Policy, drift: impl FnOnce(&mut Network, [SessionId; 2])) -> 
         config.v2.policies = Some(Policies::all(server));
         client.report_handshake = true;
     });
-    for node in 0..2 {
-        network.send(node, sessions[node], "one");
+    for (node, session) in sessions.into_iter().enumerate() {
+        network.send(node, session, "one");
     }
     network.run_for(SECOND);
-    for node in 0..2 {
-        network.send(node, sessions[node], "two");
+    for (node, session) in sessions.into_iter().enumerate() {
+        network.send(node, session, "two");
     }
     network.pump();
     network.cut();
