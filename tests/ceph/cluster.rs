@@ -12,7 +12,7 @@ use msgr2::auth::{EntityName, Keyring};
 use msgr2::messages::Body;
 use msgr2::net::{Config, Session};
 use msgr2::peer::{ClientAuth, Message, Target, entity_addr};
-use msgr2::types::{AddrType, CephxServices, ConnectionMode, EntityAddr, EntityType};
+use msgr2::types::{AddrType, CephxServices, ConnectionMode, EntityAddr, EntityType, Errno, Msgr2Features};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -75,6 +75,14 @@ impl Cluster {
         serde_json::from_str(&self.exec(&[command, &["--format", "json"]].concat())).unwrap()
     }
 
+    /// How its monitors refuse a wrong key.
+    pub(crate) fn denied(&self) -> Errno {
+        // ceph version 16.2.15 (618f…) pacific (stable)
+        let version = self.exec(&["ceph", "--version"]);
+        let major: u32 = version.split([' ', '.']).nth(2).and_then(|major| major.parse().ok()).unwrap();
+        if major < 15 { Errno::EPERM } else { Errno::EACCES }
+    }
+
     /// What an OSD has logged.
     pub(crate) fn log(&self, daemon: &str) -> String {
         let root = root().unwrap_or_else(|| "/".into());
@@ -111,10 +119,14 @@ impl Cluster {
     }
 }
 
-/// A configuration of somebody, in the mode that is tried.
+/// A configuration of somebody, in the mode and the revision that are tried.
 pub(crate) fn config(name: &str) -> Config {
     let mut config = Config::new(name.parse().unwrap());
     config.peer.v2.dial_modes = vec![mode()];
+    config.peer.v2.accept_modes = vec![mode()];
+    if told("MSGR2_CEPH_REVISION") == "0" {
+        config.peer.v2.features = Msgr2Features(0);
+    }
     config
 }
 

@@ -10,12 +10,12 @@ use msgr2::auth::cephx::server::Authority;
 use msgr2::auth::keyring::Entity;
 use msgr2::auth::{EntityName, Key, Keyring, ServiceKeys, utime};
 use msgr2::mon::{Answered, MonMap, Monitor, ServerConfig, Setting};
-use msgr2::net::{Config, MonEvent, MonServer, OsRandom};
+use msgr2::net::{MonEvent, MonServer, OsRandom};
 use msgr2::types::{AuthMethod, CryptoType, EntityType};
 use msgr2::wire::Uuid;
 use tokio::time::timeout;
 
-use crate::cluster::{cephx, mode, root};
+use crate::cluster::{cephx, config, mode, root};
 
 /// A folder that Ceph's programs see, removed in the end.
 struct Folder {
@@ -68,8 +68,7 @@ const SETTING: (&str, &str) = ("rados_osd_op_timeout", "77");
 
 /// A monitor that knows `client.admin` by this key.
 async fn monitor(key: &Key) -> MonServer {
-    let mut config = Config::new("mon.a".parse().unwrap());
-    config.peer.v2.accept_modes = vec![mode()];
+    let mut config = config("mon.a");
     let mut services = ServiceKeys::new();
     for service in [EntityType::MON, EntityType::OSD, EntityType::MGR, EntityType::MDS, EntityType::AUTH] {
         for _ in 0..3 {
