@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use capture::{CaptureFile, Direction as Flow, Kind, Limits, Reassembler, Segment};
 use common::{captures, shared};
-use msgr2::Context;
 use msgr2::auth::cephx::Keys;
 use msgr2::auth::cephx::passive::Learnt;
 use msgr2::auth::{EntityName, Keyring, ServiceKeys};
@@ -24,6 +23,7 @@ use msgr2::tracker::{Direction, Event, Knowledge, Stream, Unit, UnitKind, Verdic
 use msgr2::types::*;
 use msgr2::v2_1::*;
 use msgr2::wire::{Encode, Reader, Role, Segments};
+use msgr2::{Context, FindingKind};
 
 /// The recordings of the shipped protocol.
 const RECORDINGS: [&str; 8] = [
@@ -36,6 +36,9 @@ const RECORDINGS: [&str; 8] = [
     "pacific-16.2.15-secure",
     "reef-18.2.7-crc",
 ];
+
+/// The folder of further recordings, as `record` of the shared lab makes them: `NAME.pcapng`, `NAME.keyring`, …
+const FRESH: &str = "MSGR2_RECORDINGS";
 
 /// Tells all units of all connections: the connection's number, the unit, its bytes.
 fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u32, Unit, Bytes)) {
@@ -78,10 +81,47 @@ struct Recording {
 
 impl Recording {
     fn find(name: &str) -> Option<Self> {
-        let capture = shared(&format!("{name}.pcapng"))?;
+        Some(Self::open(shared(&format!("{name}.pcapng"))?))
+    }
+
+    fn open(capture: PathBuf) -> Self {
         let mut recording = Recording { capture, keyring: Keyring::new() };
         recording.keyring = Keyring::parse(recording.beside("keyring") + &recording.beside("auth")).unwrap();
-        Some(recording)
+        recording
+    }
+
+    /// Those in the folder that the environment names; who names none is told.
+    fn fresh() -> Vec<Self> {
+        let Some(folder) = std::env::var_os(FRESH) else {
+            eprintln!("skipped: {FRESH} names no folder with recordings");
+            return Vec::new();
+        };
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut captures: Vec<PathBuf> = paths
+            .filter(|path| path.extension().is_some_and(|e| e == "pcapng") && path.with_extension("keyring").exists())
+            .collect();
+        captures.sort();
+        assert!(!captures.is_empty(), "no recordings");
+        captures.into_iter().map(Self::open).collect()
+    }
+
+    fn name(&self) -> String {
+        self.capture.file_stem().unwrap().to_string_lossy().into_owned()
+    }
+
+    /// The keys with which its services have sealed tickets, as the mon has logged them.
+    fn services(&self) -> ServiceKeys {
+        let mut services = String::new();
+        for line in self.beside("service-keys.tsv").lines() {
+            let [service, id, key] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+            services += &format!("[service.{service}]\nkey.{id} = {key}\n");
+        }
+        ServiceKeys::parse(&services).unwrap()
+    }
+
+    /// The AES-GCM keys that OpenSSL was given, where that was recorded.
+    fn gcm_keys(&self) -> HashSet<String> {
+        self.beside("gcmkeys").lines().map(|line| line.split(' ').nth(4).unwrap().to_owned()).collect()
     }
 
     /// The text of a file beside it; nothing if there is none.
@@ -266,7 +306,9 @@ fn made_anew(path: &Path, keyring: &Keyring, services: &ServiceKeys) -> (usize, 
     knowledge.add_service_keys(services);
     let mut count = 0;
     listen(path, &knowledge, |stream, unit, bytes| {
-        if unit.dialect == Some(Dialect::Proposal) || unit.kind == UnitKind::Encrypted {
+        // of strangers, whose bytes are no frames, there is nothing to make
+        let stranger = unit.kind == UnitKind::Lost && unit.dialect.is_none();
+        if unit.dialect == Some(Dialect::Proposal) || unit.kind == UnitKind::Encrypted || stranger {
             return;
         }
         let what = || format!("{}: stream {stream}: {unit:?}", path.display());
@@ -317,17 +359,48 @@ fn what_was_decoded_gives_back_the_same_bytes() {
 fn so_do_recordings_and_their_keys_are_those_that_openssl_was_given() {
     for name in RECORDINGS {
         let Some(recording) = Recording::find(name) else { continue };
-        let mut services = String::new();
-        for line in recording.beside("service-keys.tsv").lines() {
-            let [service, id, key] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
-            services += &format!("[service.{service}]\nkey.{id} = {key}\n");
-        }
-        let services = ServiceKeys::parse(&services).unwrap();
-        let (count, gcm) = made_anew(&recording.capture, &recording.keyring, &services);
-        let given = recording.beside("gcmkeys");
-        let given: HashSet<String> = given.lines().map(|line| line.split(' ').nth(4).unwrap().to_owned()).collect();
-        assert_eq!(gcm, given, "{name}");
+        let (count, gcm) = made_anew(&recording.capture, &recording.keyring, &recording.services());
+        assert_eq!(gcm, recording.gcm_keys(), "{name}");
         eprintln!("{name}: {count} frames, {} keys", gcm.len());
         assert!(count > 1000, "{name}: {count} frames");
+    }
+}
+
+/// Recordings of clusters in which clients were turned away and connections broken.
+#[test]
+fn fresh_recordings_are_followed_too() {
+    // what strangers and broken scripts earn; nothing of it is the tracker's fault
+    let earned = [FindingKind::Denied, FindingKind::MissingFeatures, FindingKind::Lost, FindingKind::IllegalOrder];
+    for recording in Recording::fresh() {
+        let name = recording.name();
+        let (mut shown, mut signatures, mut found) = (BTreeMap::<u8, u64>::new(), 0, BTreeMap::<String, u64>::new());
+        listen(&recording.capture, &recording.knowledge(), |stream, unit, _| {
+            all(&unit, &mut |unit| {
+                for finding in &unit.findings {
+                    assert!(earned.contains(&finding.kind), "{name}: stream {stream}: {unit:?}");
+                    *found.entry(format!("{:?}", finding.kind)).or_default() += 1;
+                }
+                assert!(!unit.cut && unit.kind != UnitKind::Encrypted, "{name}: stream {stream}: {unit:?}");
+                if let Some(tag) = unit.tag() {
+                    *shown.entry(tag).or_default() += 1;
+                }
+                if let Some(verdict) = unit.verdict {
+                    assert_eq!(verdict, Verdict::Good, "{name}: stream {stream}");
+                    signatures += 1;
+                }
+            });
+        });
+        // what was sent into a broken connection nobody has logged
+        for (tag, count) in recording.logged() {
+            let seen = shown.get(&tag).copied().unwrap_or_default();
+            assert!(seen >= count, "{name}: tag {tag}: {seen} of {count}");
+        }
+        let (count, gcm) = made_anew(&recording.capture, &recording.keyring, &recording.services());
+        let given = recording.gcm_keys();
+        assert!(given.is_empty() || gcm == given, "{name}: {} keys, but OpenSSL was given {}", gcm.len(), given.len());
+        eprintln!(
+            "{name}: {count} frames, {signatures} signatures, {} keys, tags {shown:?}, found {found:?}",
+            gcm.len()
+        );
     }
 }
