@@ -14,7 +14,9 @@ use common::packets;
 use std::path::Path;
 
 use msgr2::Context;
-use msgr2::auth::cephx::passive::{InSession, Learnt, Renewed, Shut};
+#[cfg(feature = "cli")]
+use msgr2::auth::cephx::passive::{InSession, Renewed};
+use msgr2::auth::cephx::passive::{Learnt, Shut};
 use msgr2::auth::cephx::{Keys, client};
 use msgr2::auth::{Entity, EntityName, Key, Keyring, ServiceKeys};
 use msgr2::crypto::{FixedRandom, Gcm, hmac_sha256};

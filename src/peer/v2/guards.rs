@@ -73,6 +73,7 @@ impl Connection {
                 self.chosen = (algorithm.is_some(), algorithm.unwrap_or(CompressionAlgorithm::NONE));
             }
             Frame::ClientIdent(ident) => {
+                self.one_more_attempt()?;
                 if ident.addrs.addrs.is_empty() {
                     return Err(Error::NoAddress);
                 }
@@ -95,13 +96,19 @@ impl Connection {
                 if reconnect.addrs.addrs.is_empty() {
                     return Err(Error::NoAddress);
                 }
-                self.reconnects += 1;
-                if self.reconnects > MOST_RECONNECTS {
-                    return Err(Error::TooManyReconnects { limit: MOST_RECONNECTS });
-                }
+                self.one_more_attempt()?;
                 self.decide_reconnect(shared, reconnect);
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// A client asks for a session. Who does so for ever, whatever it is answered, would make the answers pile up.
+    fn one_more_attempt(&mut self) -> Result<(), Error> {
+        self.reconnects += 1;
+        if self.reconnects > MOST_RECONNECTS {
+            return Err(Error::TooManyReconnects { limit: MOST_RECONNECTS });
         }
         Ok(())
     }
