@@ -129,8 +129,7 @@ fn form(field: &FieldInfo, named: &mut Vec<(*const EnumInfo, *const c_void)>) ->
         Kind::Unsigned(width) => (unsigned(width), base, ptr::null()),
         Kind::Signed(width) => (signed(width), ws::BASE_DEC as u32, ptr::null()),
         Kind::Enum(width, info) => {
-            let negative = info.values.iter().any(|v| v.number < 0);
-            let (kind, base) = if negative { (signed(width), ws::BASE_DEC as u32) } else { (unsigned(width), base) };
+            let (kind, base) = if info.signed { (signed(width), ws::BASE_DEC as u32) } else { (unsigned(width), base) };
             (kind, base, names(info, named))
         }
         Kind::Flags(width, _) => (unsigned(width), ws::BASE_HEX as u32, ptr::null()),

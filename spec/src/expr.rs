@@ -135,6 +135,11 @@ impl Scalar {
         }
     }
 
+    /// Whether it is an integer with a sign.
+    pub fn is_signed(self) -> bool {
+        matches!(self, Scalar::S8 | Scalar::S16 | Scalar::S32 | Scalar::S64)
+    }
+
     /// Whether it is an integer, signed or not.
     pub fn is_integer(self) -> bool {
         !matches!(

@@ -110,6 +110,8 @@ pub enum Kind {
 pub struct EnumInfo {
     /// Its name in the spec.
     pub name: &'static str,
+    /// Whether its numbers have a sign.
+    pub signed: bool,
     /// Its values in ascending order of their numbers.
     pub values: &'static [EnumValue],
 }

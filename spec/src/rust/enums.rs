@@ -39,14 +39,15 @@ impl Generator<'_> {
             let values = e.values.iter().map(|(name, v)| {
                 (v.number, v.to.unwrap_or(v.number), name.as_str(), v.text.as_deref().unwrap_or(name), v.doc.as_str())
             });
-            tokens.extend(enum_info(name, &constant(name), values));
+            let signed = matches!(parse_type(&e.base), Ok(Type::Scalar(scalar)) if scalar.is_signed());
+            tokens.extend(enum_info(name, &constant(name), signed, values));
         }
         for dialect in self.spec.dialects.values().filter(|d| !d.own_tags.is_empty()) {
             let names: Vec<String> = dialect.tags.keys().map(|n| n.to_uppercase()).collect();
             let values = dialect.tags.values().zip(&names).map(|(tag, name)| {
                 (tag.number.into(), tag.number.into(), name.as_str(), name.as_str(), tag.doc.as_str())
             });
-            tokens.extend(enum_info("tag", &self.info_name(Some(dialect), "tag"), values));
+            tokens.extend(enum_info("tag", &self.info_name(Some(dialect), "tag"), false, values));
         }
         for (word, f) in &self.spec.flags {
             let flags = f.values.iter().map(|(name, flag)| {
@@ -103,6 +104,7 @@ fn integer(name: &str, base: &str) -> Result<TokenStream, String> {
 fn enum_info<'v>(
     name: &str,
     constant: &str,
+    signed: bool,
     values: impl Iterator<Item = (i64, i64, &'v str, &'v str, &'v str)>,
 ) -> TokenStream {
     let ident = format_ident!("{constant}");
@@ -114,6 +116,6 @@ fn enum_info<'v>(
     let about = format!("Names of the values of `{name}`.");
     quote! {
         #[doc = #about]
-        pub static #ident: EnumInfo = EnumInfo { name: #name, values: &[#(#values)*] };
+        pub static #ident: EnumInfo = EnumInfo { name: #name, signed: #signed, values: &[#(#values)*] };
     }
 }
