@@ -90,6 +90,21 @@ impl Link {
         shared.sessions.get_mut(&self.session?)
     }
 
+    /// A session goes on here; its old connection ends, and nothing more is taken from it.
+    pub(super) fn take_over(&mut self, shared: &mut Shared, id: SessionId) {
+        self.session = Some(id);
+        if let Some(entry) = shared.sessions.get_mut(&id) {
+            shared.endings.extend(entry.connection.filter(|&old| old != self.id));
+        }
+    }
+
+    /// The server knows of a later attempt to resume the session than ours.
+    pub(super) fn raise_connect_seq(&self, shared: &mut Shared, theirs: u64) {
+        if let Some(entry) = self.entry_mut(shared) {
+            entry.session.connect_seq = theirs.saturating_add(1);
+        }
+    }
+
     /// A frame came.
     pub(super) fn heard(&mut self, now: Time) {
         self.last_frame = now;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use super::config::socket_addr;
-use super::{Config, ConnectionId, Dropped, Event, Family, SessionId, Target, Time, Times, v2};
+use super::{Config, ConnectionId, Dropped, Event, Family, SessionId, Target, Time, Times, Why, v2};
 use crate::auth::EntityName;
 use crate::auth::cephx::client::Credentials;
 use crate::crypto::Random;
@@ -167,6 +167,23 @@ impl Shared {
         self.next_session += 1;
         self.sessions.insert(id, entry);
         id
+    }
+
+    /// A session is the one with this peer from here on; the one before is over.
+    pub(crate) fn register(&mut self, key: PeerKey, id: SessionId) {
+        if let Some(old) = self.table.insert(key, id)
+            && let Some(entry) = self.sessions.remove(&old)
+        {
+            self.endings.extend(entry.connection);
+            let unacked = entry.session.outgoing.len();
+            self.events.push_back(Event::Closed { session: old, why: Why::Replaced, unacked });
+        }
+    }
+
+    /// The peer knows of a later connection than ours; returns a number that is later than both.
+    pub(crate) fn raise_global_seq(&mut self, theirs: u64) -> u64 {
+        self.global_seq = self.global_seq.max(theirs).saturating_add(1);
+        self.global_seq
     }
 
     pub(crate) fn drop_frame(&mut self, connection: ConnectionId, what: Dropped) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::types::MessageType;
+use crate::types::{MessageFlags, MessageHeader, MessageType};
 
 /// A message.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,39 @@ impl Message {
     /// A message with a front alone.
     pub fn new(kind: MessageType, front: impl Into<Bytes>) -> Self {
         Message { kind, front: front.into(), ..Message::default() }
+    }
+
+    /// What came with a header.
+    pub(crate) fn received(header: &MessageHeader, [front, middle, data]: [Bytes; 3]) -> Self {
+        Message {
+            seq: header.seq,
+            tid: header.tid,
+            kind: header.r#type,
+            priority: header.priority,
+            version: header.version,
+            compat_version: header.compat_version,
+            data_off: header.data_off,
+            front,
+            middle,
+            data,
+        }
+    }
+
+    /// Its header, which also says what has arrived from the other side.
+    pub(crate) fn header(&self, ack_seq: u64) -> MessageHeader {
+        MessageHeader {
+            seq: self.seq,
+            tid: self.tid,
+            r#type: self.kind,
+            priority: self.priority,
+            version: self.version,
+            data_pre_padding_len: 0,
+            data_off: self.data_off,
+            ack_seq,
+            flags: MessageFlags::COMPLETE | MessageFlags::NOCRC,
+            compat_version: self.compat_version,
+            reserved: 0,
+        }
     }
 
     /// The bytes of its three parts.

@@ -8,7 +8,7 @@ use crate::Action;
 use crate::frame::proposal::{Opener, Signer, Verifier};
 use crate::peer::link::part;
 use crate::peer::shared::{Entry, Shared};
-use crate::peer::{Dropped, Error, Event, SessionId, Why};
+use crate::peer::{Dropped, Error, Event, Why};
 use crate::proposal::{Frame, Msg};
 use crate::session::{Message, Session, Taken};
 use crate::wire::Role;
@@ -49,7 +49,7 @@ impl Connection {
             (Action::ResumeSession, Some(frame @ Frame::Reconnect(reconnect))) => {
                 let found = self.found(shared, Some(frame)).map(|(id, _)| id);
                 let Some(id) = found else { return Ok(()) };
-                self.take_over(shared, id);
+                self.link.take_over(shared, id);
                 if let Some(entry) = shared.sessions.get_mut(&id) {
                     entry.session.outgoing.resume(reconnect.msg_seq)?;
                     entry.session.connect_seq = reconnect.connect_seq;
@@ -67,13 +67,10 @@ impl Connection {
                 }
             }
             (Action::RaiseConnectSeq, Some(Frame::ReconnectRetrySession(retry))) => {
-                if let Some(entry) = self.link.entry_mut(shared) {
-                    entry.session.connect_seq = retry.connect_seq.saturating_add(1);
-                }
+                self.link.raise_connect_seq(shared, retry.connect_seq);
             }
             (Action::RaiseGlobalSeq, Some(Frame::ReconnectRetryGlobal(retry))) => {
-                shared.global_seq = shared.global_seq.max(retry.global_seq).saturating_add(1);
-                self.global_seq = shared.global_seq;
+                self.global_seq = shared.raise_global_seq(retry.global_seq);
             }
             // the endpoint sees to the pause
             (Action::ComeAgain, _) => self.link.over = Some(Why::Wait),
@@ -137,25 +134,10 @@ impl Connection {
         let mut entry = Entry::new(Role::Server, session);
         (entry.key, entry.gid) = (Some(key.clone()), key.gid);
         let id = shared.add_session(entry);
-        if let Some(old) = shared.table.insert(key, id)
-            && let Some(entry) = shared.sessions.remove(&old)
-        {
-            shared.endings.extend(entry.connection);
-            let unacked = entry.session.outgoing.len();
-            shared.events.push_back(Event::Closed { session: old, why: Why::Replaced, unacked });
-        }
+        shared.register(key, id);
         self.link.session = Some(id);
         self.establish(shared, false);
         Ok(())
-    }
-
-    /// A session of this server goes on here; its old connection ends, and nothing more is taken from it.
-    fn take_over(&mut self, shared: &mut Shared, id: SessionId) {
-        self.link.session = Some(id);
-        let own = self.link.id;
-        if let Some(entry) = shared.sessions.get_mut(&id) {
-            shared.endings.extend(entry.connection.filter(|&old| old != own));
-        }
     }
 
     /// Messages can flow.
@@ -191,18 +173,7 @@ impl Connection {
             entry.attempts = 0;
         }
         let part = |field: &[u8]| part(bytes, field);
-        let message = Message {
-            seq: header.seq,
-            tid: header.tid,
-            kind: header.r#type,
-            priority: header.priority,
-            version: header.version,
-            compat_version: header.compat_version,
-            data_off: header.data_off,
-            front: part(&msg.front),
-            middle: part(&msg.middle),
-            data: part(&msg.data),
-        };
+        let message = Message::received(header, [part(&msg.front), part(&msg.middle), part(&msg.data)]);
         shared.events.push_back(Event::Message { session, message });
         Ok(())
     }

@@ -8,7 +8,6 @@ use crate::peer::engine::Engine as _;
 use crate::peer::shared::Shared;
 use crate::proposal::{Ack, Keepalive2, Keepalive2Ack, Msg, Tag};
 use crate::session::Message;
-use crate::types::{MessageFlags, MessageHeader};
 use crate::wire::{Encode, Writer};
 
 impl Connection {
@@ -118,19 +117,7 @@ impl Connection {
 /// A MSG frame, from its length to its last byte.
 fn message_frame(message: &Message, ack_seq: u64) -> Result<Vec<u8>, crate::wire::Error> {
     let frame = Msg {
-        header: MessageHeader {
-            seq: message.seq,
-            tid: message.tid,
-            r#type: message.kind,
-            priority: message.priority,
-            version: message.version,
-            data_pre_padding_len: 0,
-            data_off: message.data_off,
-            ack_seq,
-            flags: MessageFlags::COMPLETE | MessageFlags::NOCRC,
-            compat_version: message.compat_version,
-            reserved: 0,
-        },
+        header: message.header(ack_seq),
         front: message.front.as_ref().into(),
         middle: message.middle.as_ref().into(),
         data: message.data.as_ref().into(),

@@ -41,13 +41,10 @@ impl Connection {
             (Action::ResumeSession, Some(Frame::SessionReconnectOk(ok))) => self.resume_at_client(shared, ok.msg_seq),
             (Action::ResetSession, Some(Frame::SessionReset(reset))) => self.reset_at_client(shared, reset.full.get()),
             (Action::RaiseConnectSeq, Some(Frame::SessionRetry(retry))) => {
-                if let Some(entry) = self.link.entry_mut(shared) {
-                    entry.session.connect_seq = retry.connect_seq.saturating_add(1);
-                }
+                self.link.raise_connect_seq(shared, retry.connect_seq);
             }
             (Action::RaiseGlobalSeq, Some(Frame::SessionRetryGlobal(retry))) => {
-                shared.global_seq = shared.global_seq.max(retry.global_seq).saturating_add(1);
-                self.global_seq = shared.global_seq;
+                self.global_seq = shared.raise_global_seq(retry.global_seq);
             }
             // the endpoint sees to the pause
             (Action::ComeAgain, _) => self.link.over = Some(Why::Wait),
@@ -121,18 +118,7 @@ impl Connection {
             entry.attempts = 0;
         }
         let part = |index: usize| crate::peer::link::part(whole.part(index), whole.part(index));
-        let message = Message {
-            seq: header.seq,
-            tid: header.tid,
-            kind: header.r#type,
-            priority: header.priority,
-            version: header.version,
-            compat_version: header.compat_version,
-            data_off: header.data_off,
-            front: part(1),
-            middle: part(2),
-            data: part(3),
-        };
+        let message = Message::received(header, [part(1), part(2), part(3)]);
         shared.events.push_back(Event::Message { session, message });
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::{Connection, PeerIdent};
 use crate::peer::shared::{Entry, Shared};
-use crate::peer::{Error, Event, SessionId, Why};
+use crate::peer::{Error, Event, SessionId};
 use crate::session::{
     Existing, IdentDecision, PeerKey, Policy, ReconnectDecision, Session, Stage, client_ident, compare_addrs,
     session_reconnect,
@@ -175,13 +175,8 @@ impl Connection {
         entry.peer = self.seen();
         entry.key.clone_from(&self.key);
         let id = shared.add_session(entry);
-        if let Some(key) = self.key.clone()
-            && let Some(old) = shared.table.insert(key, id)
-            && let Some(entry) = shared.sessions.remove(&old)
-        {
-            shared.endings.extend(entry.connection);
-            let unacked = entry.session.outgoing.len();
-            shared.events.push_back(Event::Closed { session: old, why: Why::Replaced, unacked });
+        if let Some(key) = self.key.clone() {
+            shared.register(key, id);
         }
         self.link.session = Some(id);
         self.establish(shared, false);
@@ -195,17 +190,15 @@ impl Connection {
         self.global_seq = shared.global_seq;
     }
 
-    /// A session goes on here; its old connection ends, and nothing more is taken from it.
+    /// A session goes on here.
     fn take_over(&mut self, shared: &mut Shared, id: SessionId) {
-        self.link.session = Some(id);
-        let own = self.link.id;
+        self.link.take_over(shared, id);
         if let Some(entry) = shared.sessions.get_mut(&id) {
             // whoever opens a socket for it comes too late
             entry.dialling = false;
             if let Some(identity) = &self.identity {
                 entry.name.get_or_insert_with(|| identity.name.clone());
             }
-            shared.endings.extend(entry.connection.filter(|&old| old != own));
         }
     }
 

@@ -8,7 +8,6 @@ use crate::peer::engine::Engine as _;
 use crate::peer::shared::Shared;
 use crate::peer::{Error, Why};
 use crate::session::Message;
-use crate::types::{MessageFlags, MessageHeader};
 use crate::v2_1::{Ack, Keepalive2, Keepalive2Ack, Tag};
 use crate::wire::Encode;
 
@@ -87,18 +86,5 @@ impl Connection {
 
 /// The segments of a MESSAGE frame.
 fn message_segments(message: Message, ack_seq: u64) -> Result<[Bytes; 4], crate::wire::Error> {
-    let header = MessageHeader {
-        seq: message.seq,
-        tid: message.tid,
-        r#type: message.kind,
-        priority: message.priority,
-        version: message.version,
-        data_pre_padding_len: 0,
-        data_off: message.data_off,
-        ack_seq,
-        flags: MessageFlags::COMPLETE | MessageFlags::NOCRC,
-        compat_version: message.compat_version,
-        reserved: 0,
-    };
-    Ok([header.to_bytes()?.into(), message.front, message.middle, message.data])
+    Ok([message.header(ack_seq).to_bytes()?.into(), message.front, message.middle, message.data])
 }
