@@ -22,7 +22,7 @@ pub(crate) static HANDLE: ForC<ws::dissector_handle_t> = unsafe { ForC::new(ptr:
 pub(crate) static LEGACY: ForC<*mut ws::heur_dtbl_entry_t> = unsafe { ForC::new(ptr::null_mut()) };
 /// Who had the TCP ports before us: an array with a handle, or null, for each.
 // SAFETY: as above.
-pub(crate) static FORMER: ForC<*const ws::dissector_handle_t> = unsafe { ForC::new(ptr::null()) };
+pub(crate) static FORMER: ForC<*mut ws::dissector_handle_t> = unsafe { ForC::new(ptr::null_mut()) };
 
 /// Bytes enough to tell what a connection is.
 const LOOK: usize = 64;

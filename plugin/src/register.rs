@@ -1,6 +1,7 @@
 //! Tells Wireshark what there is: the protocol, its fields, expert infos, preferences, and when to call.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ops::RangeInclusive;
 use std::ptr;
 
 use msgr2::FINDINGS;
@@ -24,7 +25,7 @@ pub(crate) static VERIFY_CRC: ForC<ws::WsBool> = unsafe { ForC::new(ws::TRUE) };
 pub(crate) static KEYRING: ForC<*const c_char> = unsafe { ForC::new(c"".as_ptr()) };
 
 /// The mon's port, and those of all other daemons.
-const PORTS: &std::ffi::CStr = c"3300,6800-7568";
+const PORTS: [RangeInclusive<u16>; 2] = [3300..=3300, 6800..=7568];
 
 // SAFETY: Wireshark keeps the pointer for good, and it points to a static.
 static PLUGIN: ForC<ws::proto_plugin> =
@@ -263,6 +264,9 @@ unsafe fn preferences(proto: c_int) {
     }
 }
 
+/// Wireshark's table of who dissects which TCP port.
+const TCP_PORT: &CStr = c"tcp.port";
+
 unsafe extern "C" fn hand_off() {
     // SAFETY: the handle, table and texts last for good.
     unsafe {
@@ -270,10 +274,12 @@ unsafe extern "C" fn hand_off() {
         let handle = ws::create_dissector_handle(Some(claim::dissector), proto);
         claim::HANDLE.set(handle);
         claim::LEGACY.set(ws::find_heur_dissector_by_unique_short_name(c"ceph_tcp".as_ptr()));
-        let table = ws::find_dissector_table(c"tcp.port".as_ptr());
+        let table = ws::find_dissector_table(TCP_PORT.as_ptr());
         let former: Vec<_> = (0..=u32::from(u16::MAX)).map(|port| ws::dissector_get_uint_handle(table, port)).collect();
-        claim::FORMER.set(former.leak().as_ptr());
-        ws::dissector_add_uint_range_with_preference(c"tcp.port".as_ptr(), PORTS.as_ptr(), handle);
+        claim::FORMER.set(former.leak().as_mut_ptr());
+        let ports = PORTS.map(|ports| format!("{}-{}", ports.start(), ports.end())).join(",");
+        ws::dissector_add_uint_range_with_preference(TCP_PORT.as_ptr(), text(&ports), handle);
+        ws::register_final_registration_routine(Some(come_last));
         keys::listen();
         ws::heur_dissector_add(
             c"tcp".as_ptr(),
@@ -283,5 +289,22 @@ unsafe extern "C" fn hand_off() {
             proto,
             true,
         );
+    }
+}
+
+/// Takes back the ports that other plugins have got since (Wireshark's own gryphon is one), before preferences are read.
+/// What isn't ours there they still get.
+unsafe extern "C" fn come_last() {
+    // SAFETY: the handle lasts for good; the array has an entry for each 16-bit number.
+    unsafe {
+        let (handle, former) = (claim::HANDLE.get(), claim::FORMER.get());
+        let table = ws::find_dissector_table(TCP_PORT.as_ptr());
+        for port in PORTS.into_iter().flatten() {
+            let holder = ws::dissector_get_uint_handle(table, port.into());
+            if !ptr::eq(holder, handle) {
+                *former.add(port.into()) = holder;
+                ws::dissector_add_uint(TCP_PORT.as_ptr(), port.into(), handle);
+            }
+        }
     }
 }
