@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use capture::{CaptureFile, Direction as Flow, Kind, Limits, Reassembler, Segment};
-use common::{captures, shared};
+use common::{captures, fresh, shared};
 use msgr2::auth::cephx::Keys;
 use msgr2::auth::cephx::passive::Learnt;
 use msgr2::auth::{EntityName, Keyring, ServiceKeys};
@@ -36,9 +36,6 @@ const RECORDINGS: [&str; 8] = [
     "pacific-16.2.15-secure",
     "reef-18.2.7-crc",
 ];
-
-/// The folder of further recordings, as `record` of the shared lab makes them: `NAME.pcapng`, `NAME.keyring`, …
-const FRESH: &str = "MSGR2_RECORDINGS";
 
 /// Tells all units of all connections: the connection's number, the unit, its bytes.
 fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u32, Unit, Bytes)) {
@@ -88,21 +85,6 @@ impl Recording {
         let mut recording = Recording { capture, keyring: Keyring::new() };
         recording.keyring = Keyring::parse(recording.beside("keyring") + &recording.beside("auth")).unwrap();
         recording
-    }
-
-    /// Those in the folder that the environment names; who names none is told.
-    fn fresh() -> Vec<Self> {
-        let Some(folder) = std::env::var_os(FRESH) else {
-            eprintln!("skipped: {FRESH} names no folder with recordings");
-            return Vec::new();
-        };
-        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let mut captures: Vec<PathBuf> = paths
-            .filter(|path| path.extension().is_some_and(|e| e == "pcapng") && path.with_extension("keyring").exists())
-            .collect();
-        captures.sort();
-        assert!(!captures.is_empty(), "no recordings");
-        captures.into_iter().map(Self::open).collect()
     }
 
     fn name(&self) -> String {
@@ -371,7 +353,7 @@ fn so_do_recordings_and_their_keys_are_those_that_openssl_was_given() {
 fn fresh_recordings_are_followed_too() {
     // what strangers and broken scripts earn; nothing of it is the tracker's fault
     let earned = [FindingKind::Denied, FindingKind::MissingFeatures, FindingKind::Lost, FindingKind::IllegalOrder];
-    for recording in Recording::fresh() {
+    for recording in fresh().into_iter().map(Recording::open) {
         let name = recording.name();
         let (mut shown, mut signatures, mut found) = (BTreeMap::<u8, u64>::new(), 0, BTreeMap::<String, u64>::new());
         listen(&recording.capture, &recording.knowledge(), |stream, unit, _| {

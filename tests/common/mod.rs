@@ -52,6 +52,22 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     None
 }
 
+/// Further recordings, as `record` of the shared lab makes them (`NAME.pcapng`, `NAME.keyring`, …): those in the folder that
+/// the environment names. Who names none is told.
+pub(crate) fn fresh() -> Vec<PathBuf> {
+    const FOLDER: &str = "MSGR2_RECORDINGS";
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        eprintln!("skipped: {FOLDER} names no folder with recordings");
+        return Vec::new();
+    };
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == "pcapng") && keyring_of(path).is_some()).collect();
+    all.sort();
+    assert!(!all.is_empty(), "no recordings");
+    all
+}
+
 /// The plugin under test.
 pub(crate) fn plugin() -> PathBuf {
     let path = std::env::var_os("MSGR2_PLUGIN").map(PathBuf::from);

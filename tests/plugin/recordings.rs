@@ -6,11 +6,23 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::common::{Scratch, captures, keyring_of, msgr2, run, shared, tshark};
+use crate::common::{Scratch, captures, fresh, keyring_of, msgr2, run, shared, tshark};
 use crate::table::{Row, decoded_frames, findings, frames, rows};
 
 /// The plugin's frames are the codec's, packet by packet, and nothing is wrong with them.
 fn agrees(capture: &Path, keyring: Option<&Path>) -> Vec<Row> {
+    let rows = same_frames(capture, keyring);
+    let name = capture.display();
+    let mut wrong = findings(&rows);
+    // without a key, and where the recording has it
+    wrong.retain(|(_, kind)| *kind != "encrypted" || keyring.is_some());
+    wrong.retain(|(_, kind)| *kind != "denied" || !name.to_string().contains("rare"));
+    assert!(wrong.is_empty(), "{name}: {wrong:?}");
+    rows
+}
+
+/// The plugin's frames are the codec's, packet by packet.
+fn same_frames(capture: &Path, keyring: Option<&Path>) -> Vec<Row> {
     let option = keyring.map(|keyring| format!("msgr2.keyring:{}", keyring.display()));
     let options: Vec<&str> = option.iter().flat_map(|option| ["-o", option]).collect();
     let rows = rows(capture, &options);
@@ -21,17 +33,15 @@ fn agrees(capture: &Path, keyring: Option<&Path>) -> Vec<Row> {
     }
     let lines: Vec<Value> = run(program.arg(capture)).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let name = capture.display();
-    assert_eq!(frames(&rows), decoded_frames(&lines), "{name}: tshark, msgr2 decode");
+    let (shown, decoded) = (frames(&rows), decoded_frames(&lines));
+    for stream in shown.keys().chain(decoded.keys()) {
+        assert_eq!(shown.get(stream), decoded.get(stream), "{name}: stream {stream}: tshark, msgr2 decode");
+    }
     let legacy = name.to_string().contains("msgr1");
-    assert_eq!(frames(&rows).is_empty(), legacy, "{name}");
+    assert_eq!(shown.is_empty(), legacy, "{name}");
     // the built-in dissector of the legacy messenger finds some of its own frames malformed
     let malformed = rows.iter().find(|row| row.malformed && !legacy);
     assert!(malformed.is_none(), "{name}: {malformed:?}");
-    let mut wrong = findings(&rows);
-    // without a key, and where the recording has it
-    wrong.retain(|(_, kind)| *kind != "encrypted" || keyring.is_some());
-    wrong.retain(|(_, kind)| *kind != "denied" || !name.to_string().contains("rare"));
-    assert!(wrong.is_empty(), "{name}: {wrong:?}");
     rows
 }
 
@@ -66,22 +76,55 @@ fn logged(file: &Path) -> BTreeMap<u8, u64> {
 
 fn agrees_with_logs(name: &str) {
     let Some(capture) = shared(&format!("{name}.pcapng")) else { return };
-    // all keys of entities
     let scratch = Scratch::new();
-    let keyring = scratch.file("keyring");
-    let text = |ending: &str| fs::read_to_string(shared(&format!("{name}.{ending}")).unwrap()).unwrap();
-    fs::write(&keyring, text("keyring") + &text("auth")).unwrap();
-    let rows = agrees(&capture, Some(&keyring));
-    let mut shown: BTreeMap<u8, u64> = BTreeMap::new();
-    for tag in rows.iter().flat_map(|row| &row.tags) {
-        *shown.entry(*tag).or_default() += 1;
-    }
-    let logged = logged(&shared(&format!("{name}.tags.tsv")).unwrap());
+    let rows = agrees(&capture, Some(&all_keys(&capture, &scratch)));
+    let (shown, logged) = (counted(&rows), logged(&capture.with_extension("tags.tsv")));
     assert_eq!(shown.keys().collect::<Vec<_>>(), logged.keys().collect::<Vec<_>>(), "{name}");
     for (tag, count) in &logged {
         // a peer that was closing didn't read the last messages
         let unread = if *tag == 17 { 5 } else { 0 };
         assert!((*count..=count + unread).contains(&shown[tag]), "{name}: tag {tag}: {} logged {count}", shown[tag]);
+    }
+}
+
+/// All keys of entities in a recording.
+fn all_keys(capture: &Path, scratch: &Scratch) -> PathBuf {
+    let keyring = scratch.file("keyring");
+    let text = |ending: &str| fs::read_to_string(capture.with_extension(ending)).unwrap_or_default();
+    fs::write(&keyring, text("keyring") + &text("auth")).unwrap();
+    keyring
+}
+
+/// Frames by tag.
+fn counted(rows: &[Row]) -> BTreeMap<u8, u64> {
+    let mut shown = BTreeMap::new();
+    for tag in rows.iter().flat_map(|row| &row.tags) {
+        *shown.entry(*tag).or_default() += 1;
+    }
+    shown
+}
+
+/// Those in the folder `$MSGR2_RECORDINGS`: clusters that break connections, refuse, compress.
+#[test]
+fn fresh_recordings() {
+    for capture in fresh() {
+        let name = capture.display();
+        let scratch = Scratch::new();
+        let rows = same_frames(&capture, Some(&all_keys(&capture, &scratch)));
+        let shown = counted(&rows);
+        // what was sent into a broken connection nobody has logged
+        for (tag, count) in logged(&capture.with_extension("tags.tsv")) {
+            let seen = shown.get(&tag).copied().unwrap_or_default();
+            assert!(seen >= count, "{name}: tag {tag}: {seen} of {count}");
+        }
+        // what strangers and broken scripts earn
+        let earned = ["denied", "missing_features", "lost", "illegal_order"];
+        let wrong: BTreeMap<_, usize> = findings(&rows).into_iter().fold(BTreeMap::new(), |mut all, (_, kind)| {
+            *all.entry(kind).or_default() += 1;
+            all
+        });
+        eprintln!("{name}: tags {shown:?}, found {wrong:?}");
+        assert!(wrong.keys().all(|kind| earned.contains(kind)), "{name}: {wrong:?}");
     }
 }
 
@@ -93,6 +136,11 @@ fn pacific_crc_agrees_with_the_logs() {
 #[test]
 fn pacific_without_authentication_agrees_with_the_logs() {
     agrees_with_logs("pacific-16.2.15-none");
+}
+
+#[test]
+fn pacific_with_mds_agrees_with_the_logs() {
+    agrees_with_logs("pacific-16.2.15-crc-fs");
 }
 
 #[test]
