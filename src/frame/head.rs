@@ -72,6 +72,7 @@ impl std::error::Error for HeadError {}
 
 impl Head {
     /// Reads a preamble and checks it.
+    #[inline]
     pub fn parse(bytes: &[u8; PREAMBLE_LEN], revision: Revision) -> Result<Head, HeadError> {
         let &[.., a, b, c, d] = bytes;
         let found = u32::from_le_bytes([a, b, c, d]);
@@ -102,11 +103,13 @@ impl Head {
     }
 
     /// The bytes of all segments.
+    #[inline]
     pub fn payload_len(&self) -> u64 {
         self.lengths.iter().map(|&n| u64::from(n)).sum()
     }
 
     /// The bytes of the whole frame in crc mode.
+    #[inline]
     pub fn frame_len(&self, revision: Revision) -> usize {
         let around = match revision {
             Revision::V2_0 => EPILOGUE_LEN[0],

@@ -53,13 +53,17 @@ pub enum Check {
 
 /// Takes a frame apart. `frame` holds it whole ([`Head::frame_len`]); of one that was cut short the segments are what
 /// there is of them, and nothing is checked.
+#[inline]
 pub fn open<'a>(head: &Head, revision: Revision, frame: &'a [u8], check: Check) -> Opened<'a> {
     let mut at = PREAMBLE_LEN;
     let parts = std::array::from_fn(|index| {
         let length = head.lengths[index] as usize;
+        if length == 0 {
+            return (at.min(frame.len()), &[][..]);
+        }
         let part = (at.min(frame.len()), part_of(frame, at, length));
         at += length;
-        if index == 0 && revision == Revision::V2_1 && length > 0 {
+        if index == 0 && revision == Revision::V2_1 {
             at += SEGMENT_CRC_LEN;
         }
         part
@@ -90,11 +94,13 @@ pub(super) fn late(revision: Revision, byte: u8) -> Late {
     }
 }
 
+#[inline]
 fn part_of(frame: &[u8], at: usize, length: usize) -> &[u8] {
     let end = (at + length).min(frame.len());
     &frame[at.min(end)..end]
 }
 
+#[inline]
 fn first_bad(
     head: &Head,
     revision: Revision,

@@ -114,6 +114,7 @@ pub fn encode(revision: Revision, frame: &Frame<'_>) -> Result<Vec<u8>, Error> {
 }
 
 /// A preamble.
+#[inline]
 pub(super) fn preamble(tag: Tag, flags: PreambleFlags, lengths: [usize; 4], count: usize) -> [u8; PREAMBLE_LEN] {
     let mut bytes = [0; PREAMBLE_LEN];
     (bytes[0], bytes[1]) = (tag.0, count as u8);
