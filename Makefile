@@ -49,6 +49,7 @@ bench: plugin build ## measure how fast frames and captures are decoded and peer
 screenshot: plugin ## take the pictures in the README anew
 	@scripts/setup scripts/packages-screenshot
 	@scripts/screenshot $(PLUGIN) docs/handshake.png tests/captures/crc-mon-cephx.pcap 'msgr2.tag == 6' 'Auth done'
+	@scripts/screenshot $(PLUGIN) docs/secure.png tests/captures/secure-tickets.pcap 'msgr2.message.type == "OSD_OP"' 'Message'
 	@scripts/screenshot $(PLUGIN) docs/proposal.png tests/captures/proposal-exchange.pcapng 'msgr2.msg and !msgr2.start' 'Ceph Messenger'
 
 check-plugin-fuzz: plugin ## many rounds of damaged captures through the plugin
