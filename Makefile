@@ -40,7 +40,7 @@ test: setup ## run all checks
 check-ceph: setup ## let our peers talk to real Ceph daemons and clients (as root)
 	@scripts/check-ceph $(TARGET)
 
-check-matrix: setup ## the same with every release of Ceph in Debian; takes an hour (as root)
+check-matrix: setup ## the same with every release of Ceph in Debian, the plugin with every Wireshark; takes an hour (as root)
 	@scripts/check-matrix $(TARGET)
 
 bench: plugin build ## measure how fast frames and captures are decoded and peers speak
