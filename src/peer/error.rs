@@ -240,7 +240,7 @@ pub enum Error {
         /// The session's.
         session: u64,
     },
-    /// A client that can't find its session.
+    /// A client asks for a session again and again.
     TooManyReconnects {
         /// How many are allowed on one connection.
         limit: usize,
@@ -478,7 +478,9 @@ impl fmt::Display for Error {
             Error::LateStart { global_seq, session } => {
                 write!(f, "a late START: its global_seq is {global_seq}, the session's {session}")
             }
-            Error::TooManyReconnects { limit } => write!(f, "more than {limit} RECONNECT frames"),
+            Error::TooManyReconnects { limit } => {
+                write!(f, "a session was asked for more than {limit} times on one connection")
+            }
             Error::TooManySessions { limit } => write!(f, "{limit} sessions, the limit"),
             Error::MemoryExhausted { limit } => write!(f, "the receive buffers hold {limit} bytes, the limit"),
             Error::Unwritable { tag, error } => {

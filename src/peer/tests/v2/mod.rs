@@ -2,6 +2,7 @@
 
 mod client;
 mod handshake;
+mod hostile;
 mod kills;
 mod recover;
 mod rules;

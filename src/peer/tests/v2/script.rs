@@ -148,7 +148,7 @@ impl Script {
     }
 
     /// Banner and HELLO, without compression.
-    fn greet(&mut self, id: ConnectionId) {
+    pub(super) fn greet(&mut self, id: ConnectionId) {
         let features = BannerFeatures { supported: Msgr2Features::REVISION_1, ..Default::default() };
         let banner = Banner { features: Some(features) };
         self.bytes(id, &banner.to_bytes().unwrap());
@@ -185,7 +185,7 @@ impl Script {
         said
     }
 
-    fn bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
         self.endpoint.receive(self.now, id, bytes);
         self.drain();
     }
