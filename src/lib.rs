@@ -10,7 +10,8 @@
 //! - [`wire`] is the floor below: reading with a trace, writing, errors with field and offset.
 //!
 //! None of these does I/O. Decoding borrows from the bytes that it is given. The feature `net` adds `net`, a client and
-//! a server on TCP; the feature `capture` adds `pcapng`, a writer of capture files.
+//! a server on TCP; the feature `capture` adds `capture`, which puts TCP connections
+//! out of packets together, and `pcapng`, a writer of capture files.
 //!
 //! ```
 //! use msgr2::frame::{self, Check, Head, Revision};
@@ -38,6 +39,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod auth;
+#[cfg(feature = "capture")]
+pub mod capture;
 pub mod crypto;
 pub mod frame;
 pub mod mon;

@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use msgr2::tracker::{Direction, Event, Knowledge, SECRETS_TYPE, Stream};
 use zeroize::Zeroizing;
 
-use crate::capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment, Skipped};
 use crate::print::{Place, Printer, Style};
+use msgr2::capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment, Skipped};
 
 /// Show the msgr2 frames in a capture file (pcap or pcapng), one line each.
 ///

@@ -4,7 +4,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod advice;
-mod capture;
 mod check;
 mod connect;
 mod decode;

@@ -10,34 +10,34 @@ use super::packet::Packet;
 
 /// A TCP segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Segment<'a> {
+pub struct Segment<'a> {
     /// The number of its packet.
-    pub(crate) packet: u32,
+    pub packet: u32,
     /// When it was captured.
-    pub(crate) time: Duration,
+    pub time: Duration,
     /// Who sent it.
-    pub(crate) src: SocketAddr,
+    pub src: SocketAddr,
     /// To whom.
-    pub(crate) dst: SocketAddr,
+    pub dst: SocketAddr,
     /// The sequence number of the first byte of `payload`, or of the SYN.
-    pub(crate) seq: u32,
+    pub seq: u32,
     /// The sequence number that the sender expects next, if it says so.
-    pub(crate) ack: Option<u32>,
+    pub ack: Option<u32>,
     /// Opens the connection.
-    pub(crate) syn: bool,
+    pub syn: bool,
     /// The sender has no more data.
-    pub(crate) fin: bool,
+    pub fin: bool,
     /// Breaks the connection off.
-    pub(crate) rst: bool,
+    pub rst: bool,
     /// The data, as far as it was captured.
-    pub(crate) payload: &'a [u8],
+    pub payload: &'a [u8],
     /// How many bytes of data follow `payload` that were not captured.
-    pub(crate) missing: usize,
+    pub missing: usize,
 }
 
 /// Why a packet has no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Skipped {
+pub enum Skipped {
     /// Its link type is not one of those that are known here.
     Link,
     /// It carries something else.
@@ -50,7 +50,7 @@ pub(crate) enum Skipped {
 
 impl<'a> Segment<'a> {
     /// Finds the segment in a packet.
-    pub(crate) fn parse(packet: &Packet<'a>) -> Result<Self, Skipped> {
+    pub fn parse(packet: &Packet<'a>) -> Result<Self, Skipped> {
         let sliced = slice(packet)?;
         let cut = packet.original_len.saturating_sub(packet.data.len());
         let (src, dst, payload, expected): (IpAddr, IpAddr, _, _) = match sliced.net.as_ref() {

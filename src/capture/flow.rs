@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-
 use super::chunk::Kind;
 use super::held::{Held, Piece};
 use super::segment::Segment;
@@ -25,7 +23,7 @@ impl Moment {
 }
 
 /// Takes what a flow gives out.
-pub(super) type Out<'a> = dyn FnMut(Moment, Kind<'_>) -> Result<()> + 'a;
+pub(super) type Out<'a, E> = dyn FnMut(Moment, Kind<'_>) -> Result<(), E> + 'a;
 
 /// How long to wait for a hole to be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +72,7 @@ impl Flow {
     }
 
     /// Takes a segment of this direction.
-    pub(super) fn receive(&mut self, segment: &Segment<'_>, limit: usize, out: &mut Out<'_>) -> Result<()> {
+    pub(super) fn receive<E>(&mut self, segment: &Segment<'_>, limit: usize, out: &mut Out<'_, E>) -> Result<(), E> {
         let at = Moment::of(segment);
         let &Segment { mut payload, mut missing, fin, .. } = segment;
         let seq = segment.seq.wrapping_add(segment.syn.into());
@@ -113,7 +111,13 @@ impl Flow {
     }
 
     /// Takes an acknowledgement that the other direction carried.
-    pub(super) fn acknowledged(&mut self, ack: u32, at: Moment, limit: usize, out: &mut Out<'_>) -> Result<()> {
+    pub(super) fn acknowledged<E>(
+        &mut self,
+        ack: u32,
+        at: Moment,
+        limit: usize,
+        out: &mut Out<'_, E>,
+    ) -> Result<(), E> {
         let ahead = distance(self.next_seq, ack);
         if !self.started || ahead <= 0 {
             return Ok(());
@@ -123,19 +127,19 @@ impl Flow {
     }
 
     /// Gives out what is held back, whatever is missing before it.
-    pub(super) fn release(&mut self, at: Moment, out: &mut Out<'_>) -> Result<()> {
+    pub(super) fn release<E>(&mut self, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         self.advance(Some(at), Patience::Limit(0), out)
     }
 
     /// Gives out what is held back, and closes. Where no packet made data deliverable, the packet that carried it is
     /// named; `last` is the connection's last packet.
-    pub(super) fn end(&mut self, at: Option<Moment>, last: Moment, out: &mut Out<'_>) -> Result<()> {
+    pub(super) fn end<E>(&mut self, at: Option<Moment>, last: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         self.advance(at, Patience::None, out)?;
         self.close(last, out)
     }
 
     /// Gives out data that begins at `next`. Where it overlaps data that is held, that was first and wins.
-    fn give(&mut self, payload: &[u8], missing: usize, at: Moment, out: &mut Out<'_>) -> Result<()> {
+    fn give<E>(&mut self, payload: &[u8], missing: usize, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         let start = self.next;
         let end = start + payload.len() as u64;
         while self.next < end {
@@ -151,14 +155,14 @@ impl Flow {
         Ok(())
     }
 
-    fn give_piece(&mut self, piece: Piece, at: Moment, out: &mut Out<'_>) -> Result<()> {
+    fn give_piece<E>(&mut self, piece: Piece, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         self.emit(at, Kind::Data(&piece.bytes), piece.bytes.len() as u64, out)?;
         self.lost = self.lost.max(self.next + piece.missing as u64);
         Ok(())
     }
 
     /// Gives out what has become due.
-    fn advance(&mut self, at: Option<Moment>, patience: Patience, out: &mut Out<'_>) -> Result<()> {
+    fn advance<E>(&mut self, at: Option<Moment>, patience: Patience, out: &mut Out<'_, E>) -> Result<(), E> {
         loop {
             if let Some(piece) = self.held.take(self.next) {
                 let at = at.unwrap_or(piece.at);
@@ -187,7 +191,7 @@ impl Flow {
         }
     }
 
-    fn close(&mut self, at: Moment, out: &mut Out<'_>) -> Result<()> {
+    fn close<E>(&mut self, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
@@ -195,7 +199,7 @@ impl Flow {
         self.emit(at, Kind::Closed, 0, out)
     }
 
-    fn emit(&mut self, at: Moment, kind: Kind<'_>, len: u64, out: &mut Out<'_>) -> Result<()> {
+    fn emit<E>(&mut self, at: Moment, kind: Kind<'_>, len: u64, out: &mut Out<'_, E>) -> Result<(), E> {
         self.last = self.last.max(at);
         self.next += len;
         self.next_seq = self.next_seq.wrapping_add(len as u32);

@@ -15,7 +15,7 @@ use super::pcapng::{self, PcapNg};
 const LARGEST_BLOCK: usize = 64 << 20;
 
 /// A pcap or pcapng file that is being read.
-pub(crate) struct CaptureFile {
+pub struct CaptureFile {
     buffer: Buffer<Box<dyn Read + Send>>,
     format: Format,
     /// The length of the block that was handed out last.
@@ -36,7 +36,7 @@ enum Format {
 
 impl CaptureFile {
     /// Opens a file and looks which format it has.
-    pub(crate) fn open(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let open = || {
             let file = File::open(path).context("can't be opened")?;
@@ -67,7 +67,7 @@ impl CaptureFile {
     }
 
     /// Keys in the file are told when they come, before the packets behind them.
-    pub(crate) fn on_secrets(&mut self, sink: impl FnMut(u32, &[u8]) + 'static) {
+    pub fn on_secrets(&mut self, sink: impl FnMut(u32, &[u8]) + 'static) {
         self.secrets = Some(Box::new(sink));
     }
 
@@ -75,7 +75,7 @@ impl CaptureFile {
     ///
     /// An error ends the file: what came before stays good, and the next call gives `None`. So report it after the
     /// output that the packets so far have led to.
-    pub(crate) fn next_packet(&mut self) -> Result<Option<Packet<'_>>> {
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>> {
         if self.failed {
             return Ok(None);
         }
@@ -87,12 +87,12 @@ impl CaptureFile {
     }
 
     /// How many bytes of the file lie behind.
-    pub(crate) fn position(&self) -> u64 {
+    pub fn position(&self) -> u64 {
         self.buffer.position() + self.lent as u64
     }
 
     /// The size of the file, as it was when it was opened; zero for a pipe.
-    pub(crate) fn len(&self) -> u64 {
+    pub fn len(&self) -> u64 {
         self.len
     }
 

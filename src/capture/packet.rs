@@ -7,17 +7,17 @@ use pcap_parser::Linktype;
 
 /// One packet of a capture file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Packet<'a> {
+pub struct Packet<'a> {
     /// Its number, from 1, as Wireshark counts.
-    pub(crate) number: u32,
+    pub number: u32,
     /// When it was captured, since 1970; zero where the file doesn't say.
-    pub(crate) time: Duration,
+    pub time: Duration,
     /// What its first byte belongs to.
-    pub(crate) link: Linktype,
+    pub link: Linktype,
     /// The bytes that were captured.
-    pub(crate) data: &'a [u8],
+    pub data: &'a [u8],
     /// How many bytes were on the wire.
-    pub(crate) original_len: usize,
+    pub original_len: usize,
 }
 
 /// What one block of a file turned out to be.

@@ -3,13 +3,17 @@
 //! [`CaptureFile`] reads packets one by one, [`Segment`] finds the TCP segment in a packet, and [`Reassembler`] puts
 //! segments in order. All three stream: what they keep in memory is bounded, whatever the file says.
 
+#[cfg(feature = "cli")]
 mod buffer;
 mod chunk;
+#[cfg(feature = "cli")]
 mod file;
 mod flow;
 mod held;
 mod packet;
+#[cfg(feature = "cli")]
 mod pcap;
+#[cfg(feature = "cli")]
 mod pcapng;
 mod reassembler;
 mod segment;
@@ -17,7 +21,10 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use chunk::{Chunk, Direction, Kind};
-pub(crate) use file::CaptureFile;
-pub(crate) use reassembler::{Limits, Reassembler};
-pub(crate) use segment::{Segment, Skipped};
+pub use chunk::{Chunk, Direction, Kind, Sink};
+#[cfg(feature = "cli")]
+pub use file::CaptureFile;
+pub use packet::Packet;
+pub use pcap_parser::Linktype;
+pub use reassembler::{Limits, Reassembler};
+pub use segment::{Segment, Skipped};

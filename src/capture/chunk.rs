@@ -3,11 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Result;
-
 /// Which way data goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Direction {
+pub enum Direction {
     /// From who opened the connection, or sent its first packet in the capture.
     ToServer,
     /// The other way.
@@ -16,26 +14,26 @@ pub(crate) enum Direction {
 
 /// What comes out of one direction of a connection, piece after piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Chunk<'a> {
+pub struct Chunk<'a> {
     /// The connection, as in Wireshark's `tcp.stream`.
-    pub(crate) stream: u32,
+    pub stream: u32,
     /// Which way it goes.
-    pub(crate) direction: Direction,
+    pub direction: Direction,
     /// Who sent it.
-    pub(crate) src: SocketAddr,
+    pub src: SocketAddr,
     /// To whom.
-    pub(crate) dst: SocketAddr,
+    pub dst: SocketAddr,
     /// The packet that made it deliverable; it may not be the one that carried it.
-    pub(crate) packet: u32,
+    pub packet: u32,
     /// The time of that packet.
-    pub(crate) time: Duration,
+    pub time: Duration,
     /// What it is.
-    pub(crate) kind: Kind<'a>,
+    pub kind: Kind<'a>,
 }
 
 /// What a [`Chunk`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind<'a> {
+pub enum Kind<'a> {
     /// The next bytes.
     Data(&'a [u8]),
     /// So many bytes are not in the capture.
@@ -45,4 +43,4 @@ pub(crate) enum Kind<'a> {
 }
 
 /// Takes chunks. Its error ends the call that led to it; the reassembler is of no use then.
-pub(crate) type Sink<'a> = dyn FnMut(Chunk<'_>) -> Result<()> + 'a;
+pub type Sink<'a, E> = dyn FnMut(Chunk<'_>) -> Result<(), E> + 'a;

@@ -4,21 +4,19 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use anyhow::Result;
-
 use super::chunk::Sink;
 use super::segment::Segment;
 use super::stream::Stream;
 
 /// How much memory may be used.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Bytes held back behind a hole, in one direction.
-    pub(crate) flow: usize,
+    pub flow: usize,
     /// Bytes held back, in all.
-    pub(crate) total: usize,
+    pub total: usize,
     /// Connections remembered. The oldest are given up, those that are over first.
-    pub(crate) streams: usize,
+    pub streams: usize,
 }
 
 impl Default for Limits {
@@ -28,7 +26,7 @@ impl Default for Limits {
 }
 
 /// Puts the segments of many connections in order.
-pub(crate) struct Reassembler {
+pub struct Reassembler {
     limits: Limits,
     streams: HashMap<(SocketAddr, SocketAddr), Stream>,
     /// How many connections there were.
@@ -39,13 +37,13 @@ pub(crate) struct Reassembler {
 
 impl Reassembler {
     /// Nothing has been seen yet.
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self { limits, streams: HashMap::new(), count: 0, held: 0 }
     }
 
     /// Takes the next segment of the capture. Each direction of each connection gives data and gaps in order, then
     /// closes once.
-    pub(crate) fn push(&mut self, segment: &Segment<'_>, sink: &mut Sink<'_>) -> Result<()> {
+    pub fn push<E>(&mut self, segment: &Segment<'_>, sink: &mut Sink<'_, E>) -> Result<(), E> {
         let pair = (segment.src.min(segment.dst), segment.src.max(segment.dst));
         let known = self.streams.get(&pair);
         if known.is_none_or(|stream| stream.is_replaced_by(segment)) {
@@ -62,7 +60,7 @@ impl Reassembler {
     }
 
     /// Ends all connections, and gives out what waits behind holes.
-    pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) -> Result<()> {
+    pub fn finish<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
         self.held = 0;
         let mut streams: Vec<_> = self.streams.drain().map(|(_, stream)| stream).collect();
         streams.sort_unstable_by_key(|stream| stream.number());
@@ -71,11 +69,16 @@ impl Reassembler {
 
     /// How many connections there were so far.
     #[cfg(test)]
-    pub(crate) fn streams(&self) -> u32 {
+    pub fn streams(&self) -> u32 {
         self.count
     }
 
-    fn open(&mut self, pair: (SocketAddr, SocketAddr), segment: &Segment<'_>, sink: &mut Sink<'_>) -> Result<()> {
+    fn open<E>(
+        &mut self,
+        pair: (SocketAddr, SocketAddr),
+        segment: &Segment<'_>,
+        sink: &mut Sink<'_, E>,
+    ) -> Result<(), E> {
         self.close(&pair, sink)?;
         if self.streams.len() >= self.limits.streams {
             self.forget(sink)?;
@@ -86,7 +89,7 @@ impl Reassembler {
     }
 
     /// Gives up the oldest quarter of the connections, so that doing so is seldom.
-    fn forget(&mut self, sink: &mut Sink<'_>) -> Result<()> {
+    fn forget<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
         let mut ages: Vec<_> =
             self.streams.iter().map(|(pair, s)| (Reverse(s.is_over()), s.last_packet(), *pair)).collect();
         ages.sort_unstable();
@@ -94,7 +97,7 @@ impl Reassembler {
         ages.iter().try_for_each(|(.., pair)| self.close(pair, sink))
     }
 
-    fn close(&mut self, pair: &(SocketAddr, SocketAddr), sink: &mut Sink<'_>) -> Result<()> {
+    fn close<E>(&mut self, pair: &(SocketAddr, SocketAddr), sink: &mut Sink<'_, E>) -> Result<(), E> {
         let Some(mut stream) = self.streams.remove(pair) else { return Ok(()) };
         self.held -= stream.held();
         stream.end(sink)

@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Result;
-
 use super::chunk::{Chunk, Direction, Sink};
 use super::flow::{Flow, Moment, Out};
 use super::segment::Segment;
@@ -63,7 +61,7 @@ impl Stream {
     }
 
     /// Takes its next segment.
-    pub(super) fn push(&mut self, segment: &Segment<'_>, limit: usize, sink: &mut Sink<'_>) -> Result<()> {
+    pub(super) fn push<E>(&mut self, segment: &Segment<'_>, limit: usize, sink: &mut Sink<'_, E>) -> Result<(), E> {
         self.last = Moment::of(segment);
         self.reset |= segment.rst;
         let fresh = !self.to_server.flow.started() && !self.to_client.flow.started();
@@ -95,18 +93,22 @@ impl Stream {
     }
 
     /// Gives out what is held back, whatever is missing before it.
-    pub(super) fn release(&mut self, sink: &mut Sink<'_>) -> Result<()> {
+    pub(super) fn release<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
         let last = self.last;
         self.each(sink, |flow, out| flow.release(last, out))
     }
 
     /// Gives out what is held back, and closes.
-    pub(super) fn end(&mut self, sink: &mut Sink<'_>) -> Result<()> {
+    pub(super) fn end<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
         let last = self.last;
         self.each(sink, |flow, out| flow.end(None, last, out))
     }
 
-    fn each(&mut self, sink: &mut Sink<'_>, act: impl Fn(&mut Flow, &mut Out<'_>) -> Result<()>) -> Result<()> {
+    fn each<E>(
+        &mut self,
+        sink: &mut Sink<'_, E>,
+        act: impl Fn(&mut Flow, &mut Out<'_, E>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let (stream, client, server) = (self.number, self.client, self.server);
         for (flow, direction, src, dst) in [
             (&mut self.to_server.flow, Direction::ToServer, client, server),
