@@ -25,6 +25,8 @@ pub struct Chunk<'a> {
     pub dst: SocketAddr,
     /// The packet that made it deliverable; it may not be the one that carried it.
     pub packet: u32,
+    /// The packet that carried it; of what isn't data the same as `packet`.
+    pub carrier: u32,
     /// The time of that packet.
     pub time: Duration,
     /// What it is.
@@ -40,6 +42,19 @@ pub enum Kind<'a> {
     Gap(u64),
     /// Nothing more will come: the sender has finished, or the capture.
     Closed,
+}
+
+/// Where a segment stands in its connection. Places are counted in bytes from where a direction starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The connection, as in Wireshark's `tcp.stream`.
+    pub stream: u32,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The place of its first byte; negative for what comes from before the capture's start.
+    pub place: i64,
+    /// The place of the byte that was due when it came.
+    pub due: i64,
 }
 
 /// Takes chunks. Its error ends the call that led to it; the reassembler is of no use then.

@@ -23,7 +23,16 @@ impl Moment {
 }
 
 /// Takes what a flow gives out.
-pub(super) type Out<'a, E> = dyn FnMut(Moment, Kind<'_>) -> Result<(), E> + 'a;
+pub(super) type Out<'a, E> = dyn FnMut(Given, Kind<'_>) -> Result<(), E> + 'a;
+
+/// What led to something being given out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// Who made it deliverable.
+    pub(super) at: Moment,
+    /// The packet that carried it.
+    pub(super) carrier: u32,
+}
 
 /// How long to wait for a hole to be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +73,14 @@ impl Flow {
     /// Whether no more will come out.
     pub(super) fn closed(&self) -> bool {
         self.closed
+    }
+
+    /// The place of the byte that a segment begins with, and of the one that is due.
+    pub(super) fn position(&self, segment: &Segment<'_>) -> (i64, i64) {
+        let due = i64::try_from(self.next).unwrap_or(i64::MAX);
+        let seq = segment.seq.wrapping_add(segment.syn.into());
+        let ahead = if self.started { distance(self.next_seq, seq) } else { 0 };
+        (due.saturating_add(ahead.into()), due)
     }
 
     /// The memory that held-back data takes.
@@ -146,7 +163,7 @@ impl Flow {
             let free = self.held.first().map_or(end, |(place, _)| end.min(place));
             // both below payload.len()
             let (from, to) = ((self.next - start) as usize, (free - start) as usize);
-            self.emit(at, Kind::Data(&payload[from..to]), free - self.next, out)?;
+            self.emit(at, at.packet, Kind::Data(&payload[from..to]), free - self.next, out)?;
             while let Some(piece) = self.held.take(self.next) {
                 self.give_piece(piece, at, out)?;
             }
@@ -156,7 +173,7 @@ impl Flow {
     }
 
     fn give_piece<E>(&mut self, piece: Piece, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
-        self.emit(at, Kind::Data(&piece.bytes), piece.bytes.len() as u64, out)?;
+        self.emit(at, piece.at.packet, Kind::Data(&piece.bytes), piece.bytes.len() as u64, out)?;
         self.lost = self.lost.max(self.next + piece.missing as u64);
         Ok(())
     }
@@ -176,7 +193,7 @@ impl Flow {
                 _ => break,
             };
             let at = at.or(waits.map(|(_, at)| at)).unwrap_or(self.last);
-            self.emit(at, Kind::Gap(to - self.next), to - self.next, out)?;
+            self.emit(at, at.packet, Kind::Gap(to - self.next), to - self.next, out)?;
         }
         match self.fin {
             Some((end, fin_at)) if end <= self.next => self.close(at.unwrap_or(fin_at), out),
@@ -196,14 +213,14 @@ impl Flow {
             return Ok(());
         }
         self.held.clear();
-        self.emit(at, Kind::Closed, 0, out)
+        self.emit(at, at.packet, Kind::Closed, 0, out)
     }
 
-    fn emit<E>(&mut self, at: Moment, kind: Kind<'_>, len: u64, out: &mut Out<'_, E>) -> Result<(), E> {
+    fn emit<E>(&mut self, at: Moment, carrier: u32, kind: Kind<'_>, len: u64, out: &mut Out<'_, E>) -> Result<(), E> {
         self.last = self.last.max(at);
         self.next += len;
         self.next_seq = self.next_seq.wrapping_add(len as u32);
-        out(self.last, kind)
+        out(Given { at: self.last, carrier }, kind)
     }
 }
 

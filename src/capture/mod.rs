@@ -21,10 +21,10 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
-pub use chunk::{Chunk, Direction, Kind, Sink};
+pub use chunk::{Chunk, Direction, Kind, Position, Sink};
 #[cfg(feature = "cli")]
 pub use file::CaptureFile;
 pub use packet::Packet;
 pub use pcap_parser::Linktype;
 pub use reassembler::{Limits, Reassembler};
-pub use segment::{Segment, Skipped};
+pub use segment::{LINK_TYPES, Segment, Skipped};

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use super::chunk::Sink;
+use super::chunk::{Position, Sink};
 use super::segment::Segment;
 use super::stream::Stream;
 
@@ -42,21 +42,21 @@ impl Reassembler {
     }
 
     /// Takes the next segment of the capture. Each direction of each connection gives data and gaps in order, then
-    /// closes once.
-    pub fn push<E>(&mut self, segment: &Segment<'_>, sink: &mut Sink<'_, E>) -> Result<(), E> {
+    /// closes once. Says where the segment stands.
+    pub fn push<E>(&mut self, segment: &Segment<'_>, sink: &mut Sink<'_, E>) -> Result<Option<Position>, E> {
         let pair = (segment.src.min(segment.dst), segment.src.max(segment.dst));
         let known = self.streams.get(&pair);
         if known.is_none_or(|stream| stream.is_replaced_by(segment)) {
             self.open(pair, segment, sink)?;
         }
-        let Some(stream) = self.streams.get_mut(&pair) else { return Ok(()) };
+        let Some(stream) = self.streams.get_mut(&pair) else { return Ok(None) };
         self.held -= stream.held();
-        stream.push(segment, self.limits.flow, sink)?;
+        let position = stream.push(segment, self.limits.flow, sink)?;
         if self.held + stream.held() > self.limits.total {
             stream.release(sink)?;
         }
         self.held += stream.held();
-        Ok(())
+        Ok(Some(position))
     }
 
     /// Ends all connections, and gives out what waits behind holes.

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::chunk::{Chunk, Direction, Sink};
-use super::flow::{Flow, Moment, Out};
+use super::chunk::{Chunk, Direction, Position, Sink};
+use super::flow::{Flow, Given, Moment, Out};
 use super::segment::Segment;
 
 /// One connection.
@@ -61,7 +61,12 @@ impl Stream {
     }
 
     /// Takes its next segment.
-    pub(super) fn push<E>(&mut self, segment: &Segment<'_>, limit: usize, sink: &mut Sink<'_, E>) -> Result<(), E> {
+    pub(super) fn push<E>(
+        &mut self,
+        segment: &Segment<'_>,
+        limit: usize,
+        sink: &mut Sink<'_, E>,
+    ) -> Result<Position, E> {
         self.last = Moment::of(segment);
         self.reset |= segment.rst;
         let fresh = !self.to_server.flow.started() && !self.to_client.flow.started();
@@ -81,15 +86,22 @@ impl Stream {
         }
         ours.base_seq.get_or_insert(segment.seq.wrapping_sub((!segment.syn).into()));
         let (src, dst) = (segment.src, segment.dst);
+        let (place, due) = ours.flow.position(segment);
         if let Some(ack) = segment.ack {
             theirs.base_seq.get_or_insert(ack.wrapping_sub(1));
-            theirs.flow.acknowledged(ack, self.last, limit, &mut |Moment { packet, time }, kind| {
-                sink(Chunk { stream: number, direction: back, src: dst, dst: src, packet, time, kind })
-            })?;
+            theirs.flow.acknowledged(
+                ack,
+                self.last,
+                limit,
+                &mut |Given { at: Moment { packet, time }, carrier }, kind| {
+                    sink(Chunk { stream: number, direction: back, src: dst, dst: src, packet, carrier, time, kind })
+                },
+            )?;
         }
-        ours.flow.receive(segment, limit, &mut |Moment { packet, time }, kind| {
-            sink(Chunk { stream: number, direction, src, dst, packet, time, kind })
-        })
+        ours.flow.receive(segment, limit, &mut |Given { at: Moment { packet, time }, carrier }, kind| {
+            sink(Chunk { stream: number, direction, src, dst, packet, carrier, time, kind })
+        })?;
+        Ok(Position { stream: number, direction, place, due })
     }
 
     /// Gives out what is held back, whatever is missing before it.
@@ -114,8 +126,8 @@ impl Stream {
             (&mut self.to_server.flow, Direction::ToServer, client, server),
             (&mut self.to_client.flow, Direction::ToClient, server, client),
         ] {
-            act(flow, &mut |Moment { packet, time }, kind| {
-                sink(Chunk { stream, direction, src, dst, packet, time, kind })
+            act(flow, &mut |Given { at: Moment { packet, time }, carrier }, kind| {
+                sink(Chunk { stream, direction, src, dst, packet, carrier, time, kind })
             })?;
         }
         Ok(())

@@ -60,7 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let ended = loop {
         match file.next_packet() {
             Ok(Some(packet)) => match Segment::parse(&packet) {
-                Ok(segment) => reassembler.push(&segment, &mut |chunk| decoder.chunk(&chunk))?,
+                Ok(segment) => {
+                    reassembler.push(&segment, &mut |chunk| decoder.chunk(&chunk))?;
+                }
                 Err(Skipped::Fragment) => fragments += 1,
                 Err(_) => {}
             },

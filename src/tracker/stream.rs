@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{Begins, Direction, Knowledge, Step, Tracker, Unit, begins};
+use crate::frame::Check;
 
 /// What the stream hands out.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Stream {
     foreign: bool,
     knowledge: Knowledge,
     packet: u32,
+    check: Check,
     buffers: [Buffer; 2],
 }
 
@@ -41,8 +43,19 @@ impl Stream {
             foreign: false,
             knowledge: Knowledge::default(),
             packet: 0,
+            check: Check::Crc,
             buffers: Default::default(),
         }
+    }
+
+    /// Whether CRCs of segments are checked; they are unless this says otherwise. To be said before the first byte.
+    pub fn set_check(&mut self, check: Check) {
+        self.check = check;
+    }
+
+    /// How many bytes of a direction are not yet a unit.
+    pub fn buffered(&self, direction: Direction) -> usize {
+        self.buffers[direction as usize].bytes.len()
     }
 
     /// What is known beyond this connection; to be said before its first byte.
@@ -87,6 +100,7 @@ impl Stream {
 
     fn know(&self, mut tracker: Tracker) -> Tracker {
         tracker.set_knowledge(self.knowledge.clone());
+        tracker.set_check(self.check);
         tracker
     }
 
