@@ -48,6 +48,8 @@ pub(crate) struct Place {
     start: i64,
     end: i64,
     due: i64,
+    /// Whether it waits for what ought to have come before it.
+    waits: bool,
     /// Whether its last bytes were no part of a unit when it came.
     unfinished: bool,
     /// In the bytes that it was found in.
@@ -162,7 +164,7 @@ impl Flows {
             connection.chunk(&chunk, segment.packet, within, &mut spans, packets);
             Ok(())
         });
-        let Some(Position { stream, direction, place, due }) = position else { return };
+        let Some(Position { stream, direction, place, due, waits }) = position else { return };
         if let Some(packet) = self.packets.get_mut(&segment.packet) {
             // the first that it has brought to light may be the other side's
             packet.direction = side_of(direction);
@@ -173,10 +175,10 @@ impl Flows {
             let (direction, end) = (side_of(direction), place.saturating_add(whole as i64));
             let unfinished = connection.unfinished(direction, end);
             // what is told by its units needs no more words
-            if end <= due || place > due || unfinished {
+            if end <= due || waits || unfinished {
                 let offset = offset_in(within, segment.payload).unwrap_or_default();
                 let length = segment.payload.len() as u32;
-                let place = Place { direction, start: place, end, due, unfinished, offset, length };
+                let place = Place { direction, start: place, end, due, waits, unfinished, offset, length };
                 self.packets.entry(segment.packet).or_insert_with(|| Packet::new(stream, direction)).segment =
                     Some(place);
             }
@@ -208,7 +210,7 @@ impl Flows {
         if place.end <= place.due {
             return Some(Part::Retransmission { of: side.carrier(start)? });
         }
-        if place.start > place.due {
+        if place.waits {
             return Some(Part::Early { until: side.joined(start) });
         }
         place.unfinished.then(|| Part::Continued { until: last.and_then(|last| side.joined(last)) })

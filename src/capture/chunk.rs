@@ -55,6 +55,8 @@ pub struct Position {
     pub place: i64,
     /// The place of the byte that was due when it came.
     pub due: i64,
+    /// Whether it waits for what ought to have come before it.
+    pub waits: bool,
 }
 
 /// Takes chunks. Its error ends the call that led to it; the reassembler is of no use then.

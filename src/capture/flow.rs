@@ -88,9 +88,28 @@ impl Flow {
         self.held.cost()
     }
 
-    /// Takes a segment of this direction.
-    pub(super) fn receive<E>(&mut self, segment: &Segment<'_>, limit: usize, out: &mut Out<'_, E>) -> Result<(), E> {
-        let at = Moment::of(segment);
+    /// Whether a segment of this direction has bytes before it that are not there yet.
+    pub(super) fn lacks_before(&self, segment: &Segment<'_>) -> bool {
+        let (place, due) = self.position(segment);
+        !self.closed && place > due
+    }
+
+    /// Whether the other side has acknowledged bytes of this direction that are not there yet.
+    pub(super) fn lacks_acknowledged(&self, ack: u32) -> bool {
+        // its end is acknowledged like a byte
+        let end = u64::from(self.fin.is_some_and(|(end, _)| end == self.next));
+        let ahead = distance(self.next_seq, ack);
+        self.started && !self.closed && ahead > 0 && ahead.unsigned_abs() as u64 > end
+    }
+
+    /// Takes a segment of this direction; `at` is the packet that makes it due, which may be a later one.
+    pub(super) fn receive<E>(
+        &mut self,
+        segment: &Segment<'_>,
+        at: Moment,
+        limit: usize,
+        out: &mut Out<'_, E>,
+    ) -> Result<(), E> {
         let &Segment { mut payload, mut missing, fin, .. } = segment;
         let seq = segment.seq.wrapping_add(segment.syn.into());
         if segment.rst {
@@ -120,9 +139,9 @@ impl Flow {
             self.fin.get_or_insert((end, at));
         }
         if place > self.next {
-            self.held.keep(place, payload, missing, at);
+            self.held.keep(place, payload, missing, Moment::of(segment));
         } else {
-            self.give(payload, missing, at, out)?;
+            self.give(payload, missing, at, segment.packet, out)?;
         }
         self.advance(Some(at), Patience::Limit(limit), out)
     }
@@ -156,14 +175,21 @@ impl Flow {
     }
 
     /// Gives out data that begins at `next`. Where it overlaps data that is held, that was first and wins.
-    fn give<E>(&mut self, payload: &[u8], missing: usize, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
+    fn give<E>(
+        &mut self,
+        payload: &[u8],
+        missing: usize,
+        at: Moment,
+        carrier: u32,
+        out: &mut Out<'_, E>,
+    ) -> Result<(), E> {
         let start = self.next;
         let end = start + payload.len() as u64;
         while self.next < end {
             let free = self.held.first().map_or(end, |(place, _)| end.min(place));
             // both below payload.len()
             let (from, to) = ((self.next - start) as usize, (free - start) as usize);
-            self.emit(at, at.packet, Kind::Data(&payload[from..to]), free - self.next, out)?;
+            self.emit(at, carrier, Kind::Data(&payload[from..to]), free - self.next, out)?;
             while let Some(piece) = self.held.take(self.next) {
                 self.give_piece(piece, at, out)?;
             }
