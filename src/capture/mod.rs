@@ -3,17 +3,14 @@
 //! [`CaptureFile`] reads packets one by one, [`Segment`] finds the TCP segment in a packet, and [`Reassembler`] puts
 //! segments in order. All three stream: what they keep in memory is bounded, whatever the file says.
 
-#[cfg(feature = "cli")]
 mod buffer;
 mod chunk;
-#[cfg(feature = "cli")]
+mod error;
 mod file;
 mod flow;
 mod held;
 mod packet;
-#[cfg(feature = "cli")]
 mod pcap;
-#[cfg(feature = "cli")]
 mod pcapng;
 mod reassembler;
 mod segment;
@@ -22,7 +19,7 @@ mod stream;
 mod testing;
 
 pub use chunk::{Chunk, Direction, Kind, Sink};
-#[cfg(feature = "cli")]
+pub use error::{Damage, Error};
 pub use file::CaptureFile;
 pub use packet::Packet;
 pub use pcap_parser::Linktype;
