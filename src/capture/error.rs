@@ -26,6 +26,14 @@ pub enum Error {
     /// It begins as no capture file does.
     #[error("is not a pcap or pcapng file")]
     NotACapture,
+    /// It is compressed in a way that is not read here.
+    #[error("is compressed with {name}: unpack it first, with `{tool}`")]
+    Compressed {
+        /// What with.
+        name: &'static str,
+        /// The program that unpacks it.
+        tool: &'static str,
+    },
     /// It ends within a packet.
     #[error("the file appears to have been cut short in the middle of a packet: {}", last_whole(*packet))]
     CutShort {

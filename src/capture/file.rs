@@ -9,13 +9,15 @@ use super::error::{Damage, Error};
 use super::packet::{Block, Packet, Place};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, PcapNg};
+use super::unpack::{Source, unpacked};
 
 /// The largest block that is read.
 const LARGEST_BLOCK: usize = 64 << 20;
 
-/// A pcap or pcapng file that is being read.
+/// A pcap or pcapng file that is being read. It may be compressed with gzip, zstd or lz4 (as frames, with a checksum or
+/// without), whatever its name is.
 pub struct CaptureFile {
-    buffer: Buffer<Box<dyn Read + Send>>,
+    buffer: Buffer<Source>,
     format: Format,
     /// The length of the block that was handed out last.
     lent: usize,
@@ -41,7 +43,7 @@ impl CaptureFile {
     /// A capture from any reader, such as a pipe. Of a pipe no more is read than the next packet needs, so that a packet
     /// is there as soon as its last byte is.
     pub fn new(reader: impl Read + Send + 'static) -> Result<Self, Error> {
-        let mut buffer: Buffer<Box<dyn Read + Send>> = Buffer::new(Box::new(reader));
+        let mut buffer = Buffer::new(unpacked(Box::new(reader))?);
         buffer.fill(pcap::HEADER_LEN).map_err(|source| Error::Read { packet: 0, source })?;
         let format = match buffer.data() {
             [] => return Err(Error::Empty),
@@ -136,12 +138,13 @@ impl CaptureFile {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::io::{Cursor, Write as _};
     use std::time::Duration;
 
     use pcap_parser::Linktype;
 
     use super::super::testing::Order;
+    use super::super::unpack::MAGIC_LEN;
     use super::*;
 
     type Row = (u32, Duration, i32, Vec<u8>, usize);
@@ -290,11 +293,121 @@ mod tests {
         assert!(end.is_some_and(|e| e.contains("damaged at byte 28")));
     }
 
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::encode_all(bytes, 1).unwrap()
+    }
+
+    fn lz4(bytes: &[u8]) -> Vec<u8> {
+        let info = lz4_flex::frame::FrameInfo::new().content_checksum(true).block_checksums(true);
+        let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A capture of so many packets.
+    fn long(packets: u32) -> Vec<u8> {
+        let order = Order { big: false };
+        let packet = |n: u32| order.pcap_packet((n, 0), 400, &n.to_le_bytes().repeat(100));
+        [order.pcap(0xa1b2_c3d4, 1), (0..packets).flat_map(packet).collect()].concat()
+    }
+
+    #[test]
+    fn compressed_files_are_read_as_they_are() {
+        let bytes = long(1000);
+        let whole = read(&bytes);
+        assert_eq!((whole.0.len(), whole.1.as_ref()), (1000, None));
+        let (one, two) = bytes.split_at(bytes.len() / 3);
+        for pack in [gzip, zstd, lz4] {
+            assert_eq!(read(&pack(&bytes)), whole);
+            // parts one behind the other, one of them empty
+            assert_eq!(read(&[pack(one), pack(&[]), pack(two)].concat()), whole);
+            assert_eq!(refused(&pack(b"")), "is empty");
+            assert_eq!(refused(&pack(&pack(&bytes))), "is not a pcap or pcapng file", "packed twice");
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_cut_anywhere_says_so() {
+        let bytes = long(100);
+        for pack in [gzip, zstd, lz4] {
+            let packed = pack(&bytes);
+            for len in MAGIC_LEN..packed.len() {
+                match open(&packed[..len]) {
+                    Ok(mut file) => {
+                        let mut packets = 0;
+                        let error = loop {
+                            match file.next_packet() {
+                                Ok(Some(_)) => packets += 1,
+                                Ok(None) => panic!("cut to {len} of {} bytes, and nothing said", packed.len()),
+                                Err(error) => break error,
+                            }
+                        };
+                        let good = matches!(error, Error::Read { packet, .. } if packet == packets);
+                        assert!(good, "{len}: {}", said(error));
+                    }
+                    Err(error) => assert!(matches!(error, Error::Read { .. }), "{len}: {}", said(error)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_garbled_compressed_file_ends() {
+        let bytes = long(50);
+        for pack in [gzip, zstd, lz4] {
+            let packed = pack(&bytes);
+            for at in 0..packed.len() {
+                let mut garbled = packed.clone();
+                garbled[at] ^= 0x55;
+                let Ok(mut file) = open(&garbled) else { continue };
+                while let Ok(Some(_)) = file.next_packet() {}
+                assert!(file.buffer.capacity() < 1 << 20);
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_of_zstd_that_wants_too_much_memory_is_refused() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(28).unwrap();
+        encoder.include_contentsize(false).unwrap();
+        encoder.write_all(&long(10)).unwrap();
+        let text = refused(&encoder.finish().unwrap());
+        assert!(text.contains("too much memory"), "{text}");
+    }
+
+    #[test]
+    fn a_bomb_takes_no_more_memory_than_a_window() {
+        const PACKETS: usize = 500;
+        let order = Order { big: false };
+        let packet = order.pcap_packet((0, 0), 0, &[0; 1 << 16]);
+        for pack in [gzip, zstd, lz4] {
+            let packed = [pack(&long(0)), pack(&packet).repeat(PACKETS)].concat();
+            let mut file = open(&packed).unwrap();
+            let mut packets = 0;
+            while let Some(packet) = file.next_packet().unwrap() {
+                packets += 1;
+                assert_eq!(packet.data.len(), 1 << 16);
+            }
+            assert_eq!(packets, PACKETS);
+            assert!(file.buffer.capacity() < 1 << 20);
+        }
+    }
+
     #[test]
     fn other_files_are_refused_with_advice() {
         assert_eq!(refused(b""), "is empty");
         assert_eq!(refused(b"#!/bin/sh\necho this is no capture"), "is not a pcap or pcapng file");
         assert_eq!(refused(b"\xd4\xc3\xb2\xa1"), "is not a pcap or pcapng file");
+        let xz = refused(b"\xfd7zXZ\0\0\x04");
+        assert_eq!(xz, "is compressed with xz: unpack it first, with `unxz`");
+        assert_eq!(refused(b"BZh91AY&SY"), "is compressed with bzip2: unpack it first, with `bunzip2`");
         let missing = CaptureFile::open("/no/such.pcap").map(|_| ()).map_err(said).expect_err("no file");
         assert!(missing.starts_with("can't be opened: "), "{missing}");
     }
