@@ -2,9 +2,6 @@
 //! signature is right, and every frame is given back, byte by byte, by encoding what was decoded.
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code, unused_imports)]
-#[path = "../src/cli/capture/mod.rs"]
-mod capture;
 mod common;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,11 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use capture::{CaptureFile, Direction as Flow, Kind, Limits, Reassembler, Segment};
 use common::{captures, fresh, shared};
 use msgr2::auth::cephx::Keys;
 use msgr2::auth::cephx::passive::Learnt;
 use msgr2::auth::{EntityName, Keyring, ServiceKeys};
+use msgr2::capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment};
 use msgr2::frame::secure::{ConnectionKey, Sealer, open_view};
 use msgr2::frame::{self, Check, Dialect, Ending, Head, Late, Opened, Revision};
 use msgr2::tracker::{Direction, Event, Knowledge, Stream, Unit, UnitKind, Verdict};
@@ -42,7 +39,7 @@ fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u32, Unit, By
     let mut file = CaptureFile::open(path).unwrap();
     let mut streams: HashMap<u32, Stream> = HashMap::new();
     let mut reassembler = Reassembler::new(Limits::default());
-    let mut sink = |chunk: &capture::Chunk<'_>| {
+    let mut sink = |chunk: &Chunk<'_>| {
         let direction = if chunk.direction == Flow::ToServer { Direction::Forward } else { Direction::Backward };
         let stream = streams.entry(chunk.stream).or_insert_with(|| {
             let mut stream = Stream::new(None);
@@ -60,7 +57,7 @@ fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u32, Unit, By
             Kind::Gap(_) => stream.gap(direction, &mut out),
             Kind::Closed => stream.close(direction, &mut out),
         }
-        Ok::<_, anyhow::Error>(())
+        Ok::<_, std::convert::Infallible>(())
     };
     while let Some(packet) = file.next_packet().unwrap() {
         if let Ok(segment) = Segment::parse(&packet) {

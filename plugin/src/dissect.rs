@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::time::Duration;
 
-use msgr2::capture::{LINK_TYPES, Packet, Segment};
+use msgr2::capture::{Defragmenter, LINK_TYPES, Packet, Segment};
 use msgr2::frame::Check;
 use msgr2::tracker::Knowledge;
 use wireshark_ffi_bindgen as ws;
@@ -25,6 +25,7 @@ use crate::replay;
 
 /// Everything that lasts from packet to packet. Wireshark dissects on one thread.
 struct State {
+    defragmenter: Defragmenter,
     flows: Flows,
     /// The packet that was taken last.
     taken: u32,
@@ -44,7 +45,12 @@ fn flows(knowledge: Knowledge, trouble: Option<Box<str>>) -> Flows {
 
 fn state() -> *mut State {
     if STATE.get().is_null() {
-        let state = State { flows: flows(Knowledge::default(), None), taken: 0, page: Page::default() };
+        let state = State {
+            defragmenter: Defragmenter::default(),
+            flows: flows(Knowledge::default(), None),
+            taken: 0,
+            page: Page::default(),
+        };
         STATE.set(Box::into_raw(Box::new(state)));
     }
     STATE.get()
@@ -64,6 +70,7 @@ pub(crate) unsafe extern "C" fn forget() {
     // a panic here would end Wireshark; what a broken record holds is then lost, and no more
     let _ = catch_unwind(AssertUnwindSafe(|| {
         state.page.clear();
+        state.defragmenter = Defragmenter::default();
         state.flows = flows(Knowledge::default(), None);
     }));
 }
@@ -78,6 +85,7 @@ pub(crate) unsafe extern "C" fn prepare() {
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let found = catch_unwind(keys::given).unwrap_or_default();
         state.page.clear();
+        state.defragmenter = Defragmenter::default();
         state.flows = flows(found.knowledge, found.trouble);
     }));
 }
@@ -173,9 +181,9 @@ unsafe fn take(pinfo: *mut ws::packet_info, handed: *mut ws::tvbuff_t, data: *mu
         });
         let payload = bytes_of(handed);
         let told = if handed.is_null() { None } else { told(pinfo, handed, data, payload) };
-        let flows = &raw mut (*state).flows;
+        let (defragmenter, flows) = (&raw mut (*state).defragmenter, &raw mut (*state).flows);
         let taken = catch_unwind(AssertUnwindSafe(|| {
-            let parsed = packet.as_ref().and_then(|packet| Segment::parse(packet).ok());
+            let parsed = packet.as_ref().and_then(|packet| (*defragmenter).parse(packet).ok());
             // in an encapsulation that only Wireshark takes off: what TCP says of it
             match (parsed, told) {
                 (Some(segment), _) => (*flows).take(&segment, bytes, false),

@@ -56,6 +56,12 @@ impl<R: Read> Buffer<R> {
         }
     }
 
+    /// The memory that it takes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// How many bytes were consumed.
     pub(super) fn position(&self) -> u64 {
         self.position

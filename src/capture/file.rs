@@ -4,24 +4,24 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context as _, Error, Result, anyhow, bail};
-
 use super::buffer::Buffer;
+use super::error::{Damage, Error};
 use super::packet::{Block, Packet, Place};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, PcapNg};
+use super::unpack::{Source, unpacked};
 
 /// The largest block that is read.
 const LARGEST_BLOCK: usize = 64 << 20;
 
-/// A pcap or pcapng file that is being read.
+/// A pcap or pcapng file that is being read. It may be compressed with gzip, zstd or lz4 (as frames, with a checksum or
+/// without), whatever its name is.
 pub struct CaptureFile {
-    buffer: Buffer<Box<dyn Read + Send>>,
+    buffer: Buffer<Source>,
     format: Format,
     /// The length of the block that was handed out last.
     lent: usize,
     number: u32,
-    len: u64,
     failed: bool,
     secrets: Option<Sink>,
 }
@@ -36,34 +36,25 @@ enum Format {
 
 impl CaptureFile {
     /// Opens a file and looks which format it has.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let open = || {
-            let file = File::open(path).context("can't be opened")?;
-            let len = file.metadata().map_or(0, |m| m.len());
-            Self::new(Box::new(file), len)
-        };
-        open().map_err(|e| anyhow!("{}: {e:#}", path.display()))
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::new(File::open(path).map_err(Error::Open)?)
     }
 
-    fn new(reader: Box<dyn Read + Send>, len: u64) -> Result<Self> {
-        let mut buffer = Buffer::new(reader);
-        buffer.fill(pcap::HEADER_LEN).context("can't be read")?;
+    /// A capture from any reader, such as a pipe. Of a pipe no more is read than the next packet needs, so that a packet
+    /// is there as soon as its last byte is.
+    pub fn new(reader: impl Read + Send + 'static) -> Result<Self, Error> {
+        let mut buffer = Buffer::new(unpacked(Box::new(reader))?);
+        buffer.fill(pcap::HEADER_LEN).map_err(|source| Error::Read { packet: 0, source })?;
         let format = match buffer.data() {
-            [] => bail!("is empty"),
+            [] => return Err(Error::Empty),
             [0x0a, 0x0d, 0x0d, 0x0a, ..] => Format::PcapNg(PcapNg::default()),
-            other => match Pcap::new(other) {
-                Some(pcap) => {
-                    buffer.consume(pcap::HEADER_LEN);
-                    Format::Pcap(pcap)
-                }
-                None => match compression(other) {
-                    Some((name, tool)) => bail!("is compressed with {name}: unpack it first, with `{tool}`"),
-                    None => bail!("is not a pcap or pcapng file"),
-                },
-            },
+            other => {
+                let pcap = Pcap::new(other).ok_or(Error::NotACapture)?;
+                buffer.consume(pcap::HEADER_LEN);
+                Format::Pcap(pcap)
+            }
         };
-        Ok(Self { buffer, format, lent: 0, number: 0, len, failed: false, secrets: None })
+        Ok(Self { buffer, format, lent: 0, number: 0, failed: false, secrets: None })
     }
 
     /// Keys in the file are told when they come, before the packets behind them.
@@ -75,7 +66,7 @@ impl CaptureFile {
     ///
     /// An error ends the file: what came before stays good, and the next call gives `None`. So report it after the
     /// output that the packets so far have led to.
-    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>> {
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
         if self.failed {
             return Ok(None);
         }
@@ -86,18 +77,8 @@ impl CaptureFile {
         }))
     }
 
-    /// How many bytes of the file lie behind.
-    pub fn position(&self) -> u64 {
-        self.buffer.position() + self.lent as u64
-    }
-
-    /// The size of the file, as it was when it was opened; zero for a pipe.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
     /// Goes forward to the next packet, which then lies at the start of the buffer.
-    fn find_packet(&mut self) -> Result<Option<Place>> {
+    fn find_packet(&mut self) -> Result<Option<Place>, Error> {
         loop {
             self.buffer.consume(std::mem::take(&mut self.lent));
             let head_len = match &self.format {
@@ -110,29 +91,26 @@ impl CaptureFile {
                 }
                 return Err(self.cut_short());
             }
-            let place = self.buffer.position();
-            let damaged = |e: Error| anyhow!("the file is damaged at byte {place}: {e:#}");
-            let len = match &mut self.format {
+            let position = self.buffer.position();
+            let damaged = |source: Damage| Error::Damaged { position, source };
+            let length = match &mut self.format {
                 Format::Pcap(pcap) => pcap.block_len(self.buffer.data()),
                 Format::PcapNg(section) => section.block_len(self.buffer.data()),
             };
-            let len = len.map_err(damaged)?;
-            if len > LARGEST_BLOCK {
-                bail!(
-                    "the block at byte {place} says it has {len} bytes, more than {} MiB: the file is damaged there",
-                    LARGEST_BLOCK >> 20
-                );
+            let length = length.map_err(damaged)?;
+            if length > LARGEST_BLOCK {
+                return Err(Error::TooLong { position, length, limit: LARGEST_BLOCK });
             }
-            if !self.fill(len)? {
+            if !self.fill(length)? {
                 return Err(self.cut_short());
             }
-            let bytes = self.buffer.data().get(..len).unwrap_or_default();
+            let bytes = self.buffer.data().get(..length).unwrap_or_default();
             let block = match &mut self.format {
                 Format::Pcap(pcap) => pcap.block(bytes),
                 Format::PcapNg(section) => section.block(bytes),
             };
             let block = block.map_err(damaged)?;
-            self.lent = len;
+            self.lent = length;
             match block {
                 Block::Packet(packet) => {
                     self.number = self.number.saturating_add(1);
@@ -149,45 +127,36 @@ impl CaptureFile {
         }
     }
 
-    fn fill(&mut self, len: usize) -> Result<bool> {
-        self.buffer.fill(len).map_err(|e| anyhow!("the file can't be read after packet {}: {e}", self.number))
+    fn fill(&mut self, len: usize) -> Result<bool, Error> {
+        self.buffer.fill(len).map_err(|source| Error::Read { packet: self.number, source })
     }
 
     fn cut_short(&self) -> Error {
-        let whole = match self.number {
-            0 => "it holds no whole packet".to_owned(),
-            n => format!("packet {n} is the last whole one"),
-        };
-        anyhow!("the file appears to have been cut short in the middle of a packet: {whole}")
+        Error::CutShort { packet: self.number }
     }
-}
-
-/// What a file is compressed with, and what unpacks it.
-fn compression(start: &[u8]) -> Option<(&'static str, &'static str)> {
-    const KNOWN: [(&[u8], &str, &str); 5] = [
-        (&[0x1f, 0x8b], "gzip", "gunzip"),
-        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "unzstd"),
-        (&[0xfd, b'7', b'z', b'X', b'Z'], "xz", "unxz"),
-        (&[0x04, 0x22, 0x4d, 0x18], "lz4", "unlz4"),
-        (b"BZh", "bzip2", "bunzip2"),
-    ];
-    KNOWN.iter().find(|(magic, ..)| start.starts_with(magic)).map(|(_, name, tool)| (*name, *tool))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::io::{Cursor, Write as _};
     use std::time::Duration;
 
     use pcap_parser::Linktype;
 
     use super::super::testing::Order;
+    use super::super::unpack::MAGIC_LEN;
     use super::*;
 
     type Row = (u32, Duration, i32, Vec<u8>, usize);
 
-    fn open(bytes: &[u8]) -> Result<CaptureFile> {
-        CaptureFile::new(Box::new(Cursor::new(bytes.to_vec())), bytes.len() as u64)
+    fn open(bytes: &[u8]) -> Result<CaptureFile, Error> {
+        CaptureFile::new(Cursor::new(bytes.to_vec()))
+    }
+
+    /// What an error says, and what led to it.
+    fn said(error: Error) -> String {
+        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
     fn read(bytes: &[u8]) -> (Vec<Row>, Option<String>) {
@@ -199,16 +168,15 @@ mod tests {
                 Ok(None) => break,
                 Err(e) => {
                     assert!(file.next_packet().expect("the end").is_none());
-                    return (rows, Some(format!("{e}")));
+                    return (rows, Some(said(e)));
                 }
             }
         }
-        assert_eq!((file.position(), file.len()), (bytes.len() as u64, bytes.len() as u64));
         (rows, None)
     }
 
     fn refused(bytes: &[u8]) -> String {
-        open(bytes).map(|_| ()).expect_err("not a capture").to_string()
+        open(bytes).map(|_| ()).map_err(said).expect_err("not a capture")
     }
 
     #[test]
@@ -226,16 +194,6 @@ mod tests {
         packet.splice(16..16, [0; 8]);
         let (rows, end) = read(&[order.pcap(0xa1b2_cd34, 101), packet].concat());
         assert_eq!((rows[0].3.as_slice(), end), (&b"abc"[..], None));
-    }
-
-    #[test]
-    fn the_position_is_behind_the_packet() {
-        let order = Order { big: false };
-        let bytes = [order.pcap(0xa1b2_c3d4, 1), order.pcap_packet((0, 0), 4, b"abcd"), vec![0; 3]].concat();
-        let mut file = open(&bytes).expect("open");
-        assert_eq!((file.position(), file.len()), (24, 47));
-        assert!(file.next_packet().expect("a packet").is_some());
-        assert_eq!(file.position(), 44);
     }
 
     #[test]
@@ -335,13 +293,122 @@ mod tests {
         assert!(end.is_some_and(|e| e.contains("damaged at byte 28")));
     }
 
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::encode_all(bytes, 1).unwrap()
+    }
+
+    fn lz4(bytes: &[u8]) -> Vec<u8> {
+        let info = lz4_flex::frame::FrameInfo::new().content_checksum(true).block_checksums(true);
+        let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A capture of so many packets.
+    fn long(packets: u32) -> Vec<u8> {
+        let order = Order { big: false };
+        let packet = |n: u32| order.pcap_packet((n, 0), 400, &n.to_le_bytes().repeat(100));
+        [order.pcap(0xa1b2_c3d4, 1), (0..packets).flat_map(packet).collect()].concat()
+    }
+
+    #[test]
+    fn compressed_files_are_read_as_they_are() {
+        let bytes = long(1000);
+        let whole = read(&bytes);
+        assert_eq!((whole.0.len(), whole.1.as_ref()), (1000, None));
+        let (one, two) = bytes.split_at(bytes.len() / 3);
+        for pack in [gzip, zstd, lz4] {
+            assert_eq!(read(&pack(&bytes)), whole);
+            // parts one behind the other, one of them empty
+            assert_eq!(read(&[pack(one), pack(&[]), pack(two)].concat()), whole);
+            assert_eq!(refused(&pack(b"")), "is empty");
+            assert_eq!(refused(&pack(&pack(&bytes))), "is not a pcap or pcapng file", "packed twice");
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_cut_anywhere_says_so() {
+        let bytes = long(100);
+        for pack in [gzip, zstd, lz4] {
+            let packed = pack(&bytes);
+            for len in MAGIC_LEN..packed.len() {
+                match open(&packed[..len]) {
+                    Ok(mut file) => {
+                        let mut packets = 0;
+                        let error = loop {
+                            match file.next_packet() {
+                                Ok(Some(_)) => packets += 1,
+                                Ok(None) => panic!("cut to {len} of {} bytes, and nothing said", packed.len()),
+                                Err(error) => break error,
+                            }
+                        };
+                        let good = matches!(error, Error::Read { packet, .. } if packet == packets);
+                        assert!(good, "{len}: {}", said(error));
+                    }
+                    Err(error) => assert!(matches!(error, Error::Read { .. }), "{len}: {}", said(error)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_garbled_compressed_file_ends() {
+        let bytes = long(50);
+        for pack in [gzip, zstd, lz4] {
+            let packed = pack(&bytes);
+            for at in 0..packed.len() {
+                let mut garbled = packed.clone();
+                garbled[at] ^= 0x55;
+                let Ok(mut file) = open(&garbled) else { continue };
+                while let Ok(Some(_)) = file.next_packet() {}
+                assert!(file.buffer.capacity() < 1 << 20);
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_of_zstd_that_wants_too_much_memory_is_refused() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(28).unwrap();
+        encoder.include_contentsize(false).unwrap();
+        encoder.write_all(&long(10)).unwrap();
+        let text = refused(&encoder.finish().unwrap());
+        assert!(text.contains("too much memory"), "{text}");
+    }
+
+    #[test]
+    fn a_bomb_takes_no_more_memory_than_a_window() {
+        const PACKETS: usize = 500;
+        let order = Order { big: false };
+        let packet = order.pcap_packet((0, 0), 0, &[0; 1 << 16]);
+        for pack in [gzip, zstd, lz4] {
+            let packed = [pack(&long(0)), pack(&packet).repeat(PACKETS)].concat();
+            let mut file = open(&packed).unwrap();
+            let mut packets = 0;
+            while let Some(packet) = file.next_packet().unwrap() {
+                packets += 1;
+                assert_eq!(packet.data.len(), 1 << 16);
+            }
+            assert_eq!(packets, PACKETS);
+            assert!(file.buffer.capacity() < 1 << 20);
+        }
+    }
+
     #[test]
     fn other_files_are_refused_with_advice() {
         assert_eq!(refused(b""), "is empty");
         assert_eq!(refused(b"#!/bin/sh\necho this is no capture"), "is not a pcap or pcapng file");
         assert_eq!(refused(b"\xd4\xc3\xb2\xa1"), "is not a pcap or pcapng file");
-        assert_eq!(refused(b"\x1f\x8b\x08"), "is compressed with gzip: unpack it first, with `gunzip`");
-        let missing = CaptureFile::open("/no/such.pcap").map(|_| ()).expect_err("no file").to_string();
-        assert!(missing.starts_with("/no/such.pcap: can't be opened: "), "{missing}");
+        let xz = refused(b"\xfd7zXZ\0\0\x04");
+        assert_eq!(xz, "is compressed with xz: unpack it first, with `unxz`");
+        assert_eq!(refused(b"BZh91AY&SY"), "is compressed with bzip2: unpack it first, with `bunzip2`");
+        let missing = CaptureFile::open("/no/such.pcap").map(|_| ()).map_err(said).expect_err("no file");
+        assert!(missing.starts_with("can't be opened: "), "{missing}");
     }
 }

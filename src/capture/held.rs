@@ -30,6 +30,11 @@ impl Held {
         self.cost
     }
 
+    /// The bytes in it.
+    pub(super) fn len(&self) -> usize {
+        self.cost - self.pieces.len() * PIECE
+    }
+
     /// The place of the first piece, and who carried it.
     pub(super) fn first(&self) -> Option<(u64, Moment)> {
         self.pieces.first_key_value().map(|(place, piece)| (*place, piece.at))

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
 use pcap_parser::{Linktype, PcapHeader, parse_pcap_header};
 use pcap_parser::{parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified};
 
+use super::error::Damage;
 use super::packet::{Block, Place};
 
 /// The length of the file's header.
@@ -32,14 +32,14 @@ impl Pcap {
     }
 
     /// The length of the block that begins with `head`.
-    pub(super) fn block_len(&self, head: &[u8]) -> Result<usize> {
-        let Some(len) = head.get(8..).and_then(|h| h.first_chunk()) else { bail!("its head is too short") };
+    pub(super) fn block_len(&self, head: &[u8]) -> Result<usize, Damage> {
+        let len = head.get(8..).and_then(|h| h.first_chunk()).ok_or(Damage::Head)?;
         let len = if self.header.is_bigendian() { u32::from_be_bytes(*len) } else { u32::from_le_bytes(*len) };
         Ok((len as usize).saturating_add(self.head_len()))
     }
 
     /// Takes a block apart.
-    pub(super) fn block(&self, block: &[u8]) -> Result<Block> {
+    pub(super) fn block(&self, block: &[u8]) -> Result<Block, Damage> {
         let parsed = if self.header.is_modified_format() {
             parse_pcap_frame_modified(block)
         } else if self.header.is_bigendian() {
@@ -47,7 +47,7 @@ impl Pcap {
         } else {
             parse_pcap_frame(block)
         };
-        let Ok((_, frame)) = parsed else { bail!("the packet can't be parsed") };
+        let (_, frame) = parsed.map_err(|_| Damage::Block)?;
         let fraction = u64::from(frame.ts_usec);
         let fraction = if self.header.is_nanosecond_precision() {
             Duration::from_nanos(fraction)

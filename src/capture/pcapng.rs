@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
 use pcap_parser::traits::PcapNGPacketBlock as _;
 use pcap_parser::{Block as Ng, InterfaceDescriptionBlock, Linktype, OptionCode, parse_block_be, parse_block_le};
 
+use super::error::Damage;
 use super::packet::{Block, Place};
 
 /// How many bytes tell the length of a block.
@@ -31,21 +31,20 @@ pub(super) struct PcapNg {
 
 impl PcapNg {
     /// The length of the block that begins with `head`. A section's head sets the byte order for what follows.
-    pub(super) fn block_len(&mut self, head: &[u8]) -> Result<usize> {
+    pub(super) fn block_len(&mut self, head: &[u8]) -> Result<usize, Damage> {
         if self.u32(head, 0) == Some(SECTION) {
             self.big_endian = match head.get(8..12) {
                 Some([0x1a, 0x2b, 0x3c, 0x4d]) => true,
                 Some([0x4d, 0x3c, 0x2b, 0x1a]) => false,
-                _ => bail!("a section has no byte order"),
+                _ => return Err(Damage::ByteOrder),
             };
         }
-        let len = self.u32(head, 4).context("its head is too short")? as usize;
-        ensure!(len >= HEAD_LEN, "its length can't be {len}");
-        Ok(len)
+        let len = self.u32(head, 4).ok_or(Damage::Head)? as usize;
+        if len < HEAD_LEN { Err(Damage::Length(len)) } else { Ok(len) }
     }
 
     /// Takes a block apart.
-    pub(super) fn block(&mut self, block: &[u8]) -> Result<Block> {
+    pub(super) fn block(&mut self, block: &[u8]) -> Result<Block, Damage> {
         match self.u32(block, 0) {
             Some(SECTION | INTERFACE | SIMPLE_PACKET | ENHANCED_PACKET) => {}
             Some(OLD_PACKET) => return self.old_packet(block),
@@ -55,10 +54,11 @@ impl PcapNg {
             _ => return Ok(Block::Other),
         }
         let parsed = if self.big_endian { parse_block_be(block) } else { parse_block_le(block) };
-        let Ok((_, parsed)) = parsed else { bail!("the block can't be parsed") };
-        match parsed {
+        match parsed.map_err(|_| Damage::Block)?.1 {
             Ng::SectionHeader(section) => {
-                ensure!(section.major_version == 1, "pcapng version {} is not known", section.major_version);
+                if section.major_version != 1 {
+                    return Err(Damage::Version(section.major_version));
+                }
                 self.interfaces.clear();
             }
             Ng::InterfaceDescription(interface) => self.interfaces.push(Interface::new(&interface, self.big_endian)),
@@ -76,26 +76,36 @@ impl PcapNg {
     }
 
     /// The packet block before there were enhanced ones; pcap-parser doesn't know it.
-    fn old_packet(&self, block: &[u8]) -> Result<Block> {
-        let word = |at| self.u32(block, at).context("the packet can't be parsed");
+    fn old_packet(&self, block: &[u8]) -> Result<Block, Damage> {
+        let word = |at| self.u32(block, at).ok_or(Damage::Block);
         let interface = if self.big_endian { word(8)? >> 16 } else { word(8)? & 0xffff };
         let ticks = u64::from(word(12)?) << 32 | u64::from(word(16)?);
         let (captured, original_len) = (word(20)? as usize, word(24)?);
-        ensure!(captured.saturating_add(28 + 4) <= block.len(), "the packet is longer than its block");
+        if captured.saturating_add(28 + 4) > block.len() {
+            return Err(Damage::Packet);
+        }
         self.packet(interface, Some(ticks), 28, captured, original_len)
     }
 
-    fn secrets(&self, block: &[u8]) -> Result<Block> {
-        let word = |at| self.u32(block, at).context("the secrets can't be parsed");
+    fn secrets(&self, block: &[u8]) -> Result<Block, Damage> {
+        let word = |at| self.u32(block, at).ok_or(Damage::Block);
         let (kind, len) = (word(8)?, word(12)? as usize);
-        ensure!(len.saturating_add(16 + 4) <= block.len(), "the secrets are longer than their block");
+        if len.saturating_add(16 + 4) > block.len() {
+            return Err(Damage::Secrets);
+        }
         Ok(Block::Secrets { kind, data: 16..16 + len })
     }
 
-    fn packet(&self, id: u32, ticks: Option<u64>, start: usize, len: usize, original_len: u32) -> Result<Block> {
-        let Some(interface) = self.interfaces.get(id as usize) else {
-            bail!("a packet names interface {id}, but the file describes {} so far", self.interfaces.len());
-        };
+    fn packet(
+        &self,
+        id: u32,
+        ticks: Option<u64>,
+        start: usize,
+        len: usize,
+        original_len: u32,
+    ) -> Result<Block, Damage> {
+        let described = self.interfaces.len();
+        let interface = self.interfaces.get(id as usize).ok_or(Damage::Interface { interface: id, described })?;
         Ok(Block::Packet(Place {
             time: ticks.map_or(Duration::ZERO, |ticks| interface.time(ticks)),
             link: interface.link,

@@ -1,11 +1,9 @@
-//! The TCP segment in a packet: link layer, VLAN tags, IPv4 or IPv6, TCP.
+//! The TCP segment in a packet, whatever lies around it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, ip_number};
-use pcap_parser::Linktype;
-
+use super::layers::{self, Found, Payload};
 use super::packet::Packet;
 
 /// The link types in whose packets segments are found.
@@ -49,63 +47,44 @@ pub struct Segment<'a> {
 
 /// Why a packet has no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Skipped {
     /// Its link type is not one of those that are known here.
     Link,
     /// It carries something else.
     NotTcp,
-    /// It is a fragment of an IP packet.
+    /// It is a fragment of an IP packet. A [`Defragmenter`](super::Defragmenter) puts them together.
     Fragment,
     /// Its headers are cut off or make no sense.
     Damaged,
+    /// It has more headers, tags and tunnels than any real packet.
+    Nested,
 }
 
 impl<'a> Segment<'a> {
-    /// Finds the segment in a packet.
+    /// Finds the segment in a packet, behind VLAN tags, MPLS, PPPoE, and in tunnels (VXLAN, Geneve, GRE, IP in IP). A pure
+    /// function of the packet, which copies nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none. What is cut off of the segment's data is no error, but [`missing`](Self::missing).
     pub fn parse(packet: &Packet<'a>) -> Result<Self, Skipped> {
-        let sliced = slice(packet)?;
-        let cut = packet.original_len.saturating_sub(packet.data.len());
-        let (src, dst, payload, expected): (IpAddr, IpAddr, _, _) = match sliced.net.as_ref() {
-            Some(LaxNetSlice::Ipv4(ip)) => {
-                let header = ip.header();
-                let headers = header.slice().len() + ip.extensions().auth.map_or(0, |a| a.slice().len());
-                let total = usize::from(header.total_len());
-                // a card that segments by itself (TSO) may leave the length to be filled in
-                if total > 0 && total < headers {
-                    return Err(Skipped::Damaged);
-                }
-                let expected = (total > 0).then(|| total - headers);
-                (header.source_addr().into(), header.destination_addr().into(), ip.payload(), expected)
-            }
-            Some(LaxNetSlice::Ipv6(ip)) => {
-                let header = ip.header();
-                let total = usize::from(header.payload_length());
-                let headers = ip.extensions().slice().len();
-                let expected = (total > 0).then(|| total.saturating_sub(headers));
-                (header.source_addr().into(), header.destination_addr().into(), ip.payload(), expected)
-            }
-            Some(LaxNetSlice::Arp(_)) => return Err(Skipped::NotTcp),
-            None => return Err(if sliced.stop_err.is_some() { Skipped::Damaged } else { Skipped::NotTcp }),
-        };
-        if payload.fragmented {
-            return Err(Skipped::Fragment);
+        match layers::of_packet(packet)? {
+            Found::Tcp(tcp) => Self::of(packet, tcp),
+            Found::Fragment(_) => Err(Skipped::Fragment),
         }
-        if payload.ip_number != ip_number::TCP {
-            let cut_off = payload.ip_number.is_ipv6_ext_header_value();
-            return Err(if cut_off { Skipped::Damaged } else { Skipped::NotTcp });
-        }
-        let missing = expected.map_or(cut, |len| len.saturating_sub(payload.payload.len()));
-        Self::tcp(packet, src, dst, payload.payload, missing)
     }
 
-    /// Etherparse wants the options to be there; here the fixed part is enough.
-    fn tcp(packet: &Packet<'a>, src: IpAddr, dst: IpAddr, tcp: &'a [u8], missing: usize) -> Result<Self, Skipped> {
-        let Some(&[s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, ..]) = tcp.first_chunk::<20>() else {
+    /// The segment that an IP packet carries. Etherparse wants the options to be there; here the fixed part is enough.
+    pub(super) fn of(packet: &Packet<'_>, tcp: Payload<'a>) -> Result<Self, Skipped> {
+        let Payload { src, dst, rest, .. } = tcp;
+        let Some(&[s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, ..]) = rest.bytes.first_chunk::<20>()
+        else {
             return Err(Skipped::Damaged);
         };
         let header = usize::from(offset >> 4) * 4;
-        let payload = tcp.get(header..).unwrap_or_default();
-        let Some(len) = (tcp.len() + missing).checked_sub(header).filter(|_| header >= 20) else {
+        let payload = rest.bytes.get(header..).unwrap_or_default();
+        let Some(len) = (rest.bytes.len() + rest.missing).checked_sub(header).filter(|_| header >= 20) else {
             return Err(Skipped::Damaged);
         };
         Ok(Self {
@@ -124,37 +103,11 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// Takes the link layer off.
-fn slice<'a>(packet: &Packet<'a>) -> Result<LaxSlicedPacket<'a>, Skipped> {
-    let data = packet.data;
-    let ether = |kind: usize, payload: usize| {
-        let kind = data.get(kind..).and_then(|d| d.first_chunk()).ok_or(Skipped::Damaged)?;
-        let payload = data.get(payload..).ok_or(Skipped::Damaged)?;
-        Ok(LaxSlicedPacket::from_ether_type(EtherType(u16::from_be_bytes(*kind)), payload))
-    };
-    let ip = |start: usize| {
-        let data = data.get(start..).unwrap_or_default();
-        LaxSlicedPacket::from_ip(data).map_err(|_| Skipped::Damaged)
-    };
-    match packet.link {
-        Linktype::ETHERNET => ether(12, 14),
-        Linktype::LINUX_SLL => ether(14, 16),
-        Linktype::LINUX_SLL2 => ether(0, 20),
-        // an address family in the byte order of the machine that captured; IPv6's differs between systems
-        Linktype::NULL | Linktype::LOOP => match data {
-            [2 | 10 | 23 | 24 | 28 | 30, 0, 0, 0, ..] | [0, 0, 0, 2 | 10 | 23 | 24 | 28 | 30, ..] => ip(4),
-            [_, _, _, _, ..] => Err(Skipped::NotTcp),
-            _ => Err(Skipped::Damaged),
-        },
-        // 12 and 14 are what some systems write for raw IP
-        Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 | Linktype(12 | 14) => ip(0),
-        _ => Err(Skipped::Link),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{ethernet, ipv4, ipv6, tcp, tcp_with_options};
+    use super::super::testing::{ethernet, ipv4, ipv4_with, ipv6, tcp, tcp_with_options, udp, vxlan};
+    use pcap_parser::Linktype;
+
     use super::*;
 
     const ACK: u8 = 0x10;
@@ -203,6 +156,109 @@ mod tests {
         let data = ipv6(0, &[&options(44)[..], &part, &tcp].concat());
         assert_eq!(Segment::parse(&packet(Linktype::IPV6, &data)), Err(Skipped::Fragment));
         assert_eq!(Segment::parse(&packet(Linktype::IPV6, &data[..52])), Err(Skipped::Damaged));
+    }
+
+    #[test]
+    fn tunnels() {
+        let v4 = ipv4(0, &tcp(9, ACK, b"data"));
+        let v6 = ipv6(6, &tcp(9, ACK, b"data"));
+        for (kind, ip, number, ppp) in [(0x0800u16, &v4, 4, 0x21), (0x86dd, &v6, 41, 0x57)] {
+            let frame = ethernet(&[0x8100, kind], ip);
+            let [k0, k1] = kind.to_be_bytes();
+            let in_ip = |number, payload: &[u8]| {
+                let outer = ipv4_with(number, payload);
+                // a frame check sequence behind it is not the inner packet's
+                check(Linktype::ETHERNET, &[ethernet(&[0x0800], &outer), vec![0xee; 4]].concat());
+                let mut outer = ipv6(number, payload);
+                check(Linktype::RAW, &outer);
+                // and where the card was to fill in the length
+                outer[4..6].fill(0);
+                check(Linktype::RAW, &outer);
+            };
+            in_ip(number, ip);
+            in_ip(17, &udp(4789, &vxlan(kind, ip)));
+            in_ip(17, &udp(8472, &[&[8, 0, 0, 0, 0, 0, 42, 0][..], &frame].concat()));
+            in_ip(17, &udp(6081, &[&[0, 0, k0, k1, 0, 0, 42, 0][..], ip].concat()));
+            in_ip(17, &udp(6081, &[&[2, 0, 0x65, 0x58, 0, 0, 42, 0][..], &[1; 8], &frame].concat()));
+            in_ip(47, &[&[0, 0, k0, k1][..], ip].concat());
+            // bridged, with a key as NVGRE has it; with a checksum, a key, a sequence number
+            in_ip(47, &[&[0x20, 0, 0x65, 0x58, 0, 0, 42, 0][..], &frame].concat());
+            in_ip(47, &[&[0xb0, 0, k0, k1][..], &[0; 12], ip].concat());
+            let labels = [0, 1, 0x40, 64, 0, 2, 0x01, 64];
+            in_ip(137, &[&labels[..], ip].concat());
+            check(Linktype::ETHERNET, &ethernet(&[0x8847], &[&labels[..], ip].concat()));
+            check(Linktype::ETHERNET, &ethernet(&[0x8848], &[&labels[4..], &[0; 4], &frame].concat()));
+            // without a control word
+            let mut frame = frame.clone();
+            frame[..6].copy_from_slice(&[0x52, 0x54, 0, 1, 2, 3]);
+            check(Linktype::ETHERNET, &ethernet(&[0x8847], &[&labels[4..], &frame].concat()));
+
+            let len = (2 + ip.len()) as u8;
+            let session = [&[0x11, 0, 0, 1, 0, len, 0, ppp][..], ip, &[0xee; 9]].concat();
+            check(Linktype::ETHERNET, &ethernet(&[0x8100, 0x8864], &session));
+            check(Linktype(9), &[&[0xff, 3, 0, ppp][..], ip].concat());
+            check(Linktype(9), &[&[ppp][..], ip].concat());
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_in_a_tunnel_is_missing() {
+        let inner = ipv4(0, &tcp(9, ACK, b"data"));
+        let mut unfilled = inner.clone();
+        unfilled[2..4].fill(0);
+        for inner in [inner, unfilled] {
+            let outer = ethernet(&[0x0800], &ipv4_with(17, &udp(4789, &vxlan(0x0800, &inner))));
+            let data = &outer[..outer.len() - 3];
+            let packet = Packet { original_len: outer.len(), ..packet(Linktype::ETHERNET, data) };
+            let segment = Segment::parse(&packet).expect("a segment");
+            assert_eq!((segment.payload, segment.missing), (&b"d"[..], 3));
+        }
+    }
+
+    #[test]
+    fn what_is_no_tunnel_after_all_is_skipped() {
+        let skipped = |ip: Vec<u8>| Segment::parse(&packet(Linktype::RAW, &ip)).err();
+        let inner = ipv4(0, &tcp(9, ACK, b"data"));
+        let frame = ethernet(&[0x0800], &inner);
+        let not_tcp = [
+            ipv4_with(17, &udp(53, &frame)),
+            // no valid network; another version; PPTP; source routing
+            ipv4_with(17, &udp(4789, &[&[0; 8][..], &frame].concat())),
+            ipv4_with(17, &udp(6081, &[&[0x40, 0, 0x65, 0x58, 0, 0, 1, 0][..], &frame].concat())),
+            ipv4_with(47, &[&[0x20, 1, 0x88, 0x0b, 0, 0, 0, 1][..], &inner].concat()),
+            ipv4_with(47, &[&[0x40, 0, 0x08, 0][..], &inner].concat()),
+            ipv4_with(137, &[0, 0, 1, 64, 0x10, 0, 0, 0]),
+        ];
+        for ip in not_tcp {
+            assert_eq!(skipped(ip), Some(Skipped::NotTcp));
+        }
+        let damaged = [
+            ipv4_with(17, &[0; 7]),
+            ipv4_with(17, &[0, 0, 0, 0, 0, 7, 0, 0]),
+            ipv4_with(17, &udp(4789, &[8; 7])),
+            ipv4_with(17, &udp(6081, &[63, 0, 8, 0, 0, 0, 0, 0, 0])),
+            ipv4_with(47, &[0xb0, 0, 8, 0, 0]),
+            // labels without an end
+            ipv4_with(137, &[0; 400]),
+            ipv4_with(4, &[]),
+        ];
+        for ip in damaged {
+            assert_eq!(skipped(ip), Some(Skipped::Damaged));
+        }
+    }
+
+    #[test]
+    fn a_nesting_bomb_is_defused() {
+        let mut ip = ipv4(0, &tcp(9, ACK, b"data"));
+        for depth in 1..1000 {
+            ip = ipv4_with(4, &ip);
+            let parsed = Segment::parse(&packet(Linktype::RAW, &ip));
+            // a header, and what it carries, for each
+            assert_eq!(parsed.err(), (depth > 15).then_some(Skipped::Nested), "{depth}");
+        }
+        let tags = vec![0x8100; 5000];
+        let frame = ethernet(&tags, &ip);
+        assert_eq!(Segment::parse(&packet(Linktype::ETHERNET, &frame)), Err(Skipped::Nested));
     }
 
     #[test]

@@ -43,6 +43,24 @@ pub(super) fn ethernet(kinds: &[u16], payload: &[u8]) -> Vec<u8> {
     [&frame, payload].concat()
 }
 
+/// A UDP datagram to a port.
+pub(super) fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
+    let len = (8 + payload.len()) as u16;
+    [&[0xc0, 0][..], &port.to_be_bytes(), &len.to_be_bytes(), &[0, 0], payload].concat()
+}
+
+/// An IPv4 packet that carries something else than TCP.
+pub(super) fn ipv4_with(number: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = ipv4(0x4000, payload);
+    packet[9] = number;
+    packet
+}
+
+/// A header of VXLAN, and the frame in it.
+pub(super) fn vxlan(kind: u16, payload: &[u8]) -> Vec<u8> {
+    [&[8, 0, 0, 0, 0, 0, 42, 0][..], &ethernet(&[kind], payload)].concat()
+}
+
 /// Writes numbers in one byte order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {

@@ -1,9 +1,9 @@
 //! `msgr2 decode`: what is in a capture.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
@@ -12,7 +12,7 @@ use msgr2::tracker::{Direction, Event, Knowledge, SECRETS_TYPE, Stream};
 use zeroize::Zeroizing;
 
 use crate::print::{Place, Printer, Style};
-use msgr2::capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment, Skipped};
+use msgr2::capture::{CaptureFile, Chunk, Direction as Flow, Error, Kind, Limits, Reassembler, Segment, Skipped};
 
 /// Show the msgr2 frames in a capture file (pcap or pcapng), one line each.
 ///
@@ -41,7 +41,7 @@ pub(crate) struct Args {
 const WORTH_A_BAR: u64 = 16 << 20;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut file = CaptureFile::open(&args.file)?;
+    let (mut file, bar) = open(&args.file).with_context(|| args.file.display().to_string())?;
     let style = Style { json: args.json, verbose: args.verbose, max_bytes: args.max_bytes };
     let knowledge = keys(&args.keyring)?;
     let (learning, name) = (knowledge.clone(), args.file.display().to_string());
@@ -54,7 +54,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     });
     let mut decoder = Decoder::new(Printer::new(BufWriter::new(io::stdout().lock()), style), knowledge);
     let mut reassembler = Reassembler::new(Limits::default());
-    let bar = progress(file.len());
     let mut fragments = 0u64;
 
     let ended = loop {
@@ -70,9 +69,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             // what came before is good; say so after it is shown
             Err(error) => break Err(error),
         }
-        if let Some(bar) = &bar {
-            bar.set_position(file.position());
-        }
     };
     reassembler.finish(&mut |chunk| decoder.chunk(&chunk))?;
     if let Some(bar) = bar {
@@ -83,6 +79,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         eprintln!("msgr2: {fragments} IP fragment(s) passed over; their connections have gaps");
     }
     ended.with_context(|| format!("{}: shown as far as it goes", args.file.display()))
+}
+
+/// The capture, and a bar that shows how much of it was read.
+fn open(path: &Path) -> Result<(CaptureFile, Option<ProgressBar>), Error> {
+    let file = File::open(path).map_err(Error::Open)?;
+    let bar = progress(file.metadata().map_or(0, |metadata| metadata.len()));
+    let capture = match &bar {
+        Some(bar) => CaptureFile::new(bar.wrap_read(file)),
+        None => CaptureFile::new(file),
+    };
+    Ok((capture?, bar))
 }
 
 /// The keys in these files. A file that is no keyring adds nothing; all is shown as far as it goes without it.

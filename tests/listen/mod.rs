@@ -1,14 +1,10 @@
 //! A capture through the tracker, as the program does it.
 
-#[allow(dead_code, unused_imports)]
-#[path = "../../src/cli/capture/mod.rs"]
-mod capture;
-
 use std::collections::HashMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment};
+use msgr2::capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment};
 use msgr2::tracker::{Direction, Event, Knowledge, Stream, Unit};
 
 /// Tells all units of all connections, outermost ones: the connection's number, the unit, its bytes.
@@ -34,7 +30,7 @@ pub(crate) fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u3
             Kind::Gap(_) => stream.gap(direction, &mut out),
             Kind::Closed => stream.close(direction, &mut out),
         }
-        Ok::<_, anyhow::Error>(())
+        Ok::<_, std::convert::Infallible>(())
     };
     while let Some(packet) = file.next_packet().unwrap() {
         if let Ok(segment) = Segment::parse(&packet) {
