@@ -41,6 +41,8 @@ pub(crate) struct Page {
     line: String,
     /// The direction of the packet.
     direction: Option<Direction>,
+    /// Whether it shows units of the other direction, too.
+    mixed: bool,
 }
 
 /// What was in a sealed structure.
@@ -207,6 +209,7 @@ impl Page {
     pub(crate) fn fill(&mut self, flows: &Flows, packet: &Packet, bytes: &[u8], wish: Wish) {
         self.clear();
         self.direction = Some(packet.direction);
+        self.mixed = packet.units.iter().any(|placed| placed.unit.direction != packet.direction);
         for placed in &packet.units {
             let Placed { unit, bytes: place } = placed;
             let first = self.pieces.len();
@@ -430,8 +433,8 @@ impl Page {
                 self.fact(field, Value::Text(text));
             }
         }
-        if unit.tag().is_some() && self.direction.is_some_and(|direction| direction != unit.direction) {
-            self.fact(field::COMMON_FROM_RECEIVER, Value::Bool(true));
+        if self.mixed && unit.tag().is_some() {
+            self.fact(field::COMMON_FROM_RECEIVER, Value::Bool(self.is_from_receiver(unit)));
         }
         if let Some(number) = unit.record() {
             self.fact(field::COMMON_RECORD, Value::U64(number));
@@ -449,12 +452,14 @@ impl Page {
         self.generated.push(Item { field: field.index, depth: 0, view: 0, start: 0, length: 0, value });
     }
 
+    /// Whether a unit was sent by who receives the packet.
+    fn is_from_receiver(&self, unit: &Unit) -> bool {
+        self.direction.is_some_and(|direction| direction != unit.direction)
+    }
+
     fn info(&mut self, unit: &Unit, shown: &Shown<'_>) -> u32 {
         let cut = if unit.cut { " [cut short]" } else { "" };
-        let from = match self.direction {
-            Some(direction) if direction != unit.direction => "[from the receiver] ",
-            _ => "",
-        };
+        let from = if self.is_from_receiver(unit) { "[from the receiver] " } else { "" };
         self.format(format_args!("{from}{shown}{cut}"))
     }
 

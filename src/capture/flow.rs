@@ -162,6 +162,16 @@ impl Flow {
         self.advance(Some(at), Patience::Limit(limit), out)
     }
 
+    /// Gives up bytes that the other side has acknowledged and that didn't come before what it sent then.
+    pub(super) fn give_up<E>(&mut self, ack: u32, at: Moment, limit: usize, out: &mut Out<'_, E>) -> Result<(), E> {
+        if self.lacks_acknowledged(ack) {
+            let end = self.fin.map_or(u64::MAX, |(end, _)| end);
+            let acked = self.next + distance(self.next_seq, ack).unsigned_abs() as u64;
+            self.lost = self.lost.max(acked.min(end));
+        }
+        self.advance(Some(at), Patience::Limit(limit), out)
+    }
+
     /// Gives out what is held back, whatever is missing before it.
     pub(super) fn release<E>(&mut self, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         self.advance(Some(at), Patience::Limit(0), out)
@@ -283,7 +293,7 @@ mod tests {
             mut self,
             act: impl FnOnce(&mut Flow, usize, &mut Out<'_, Infallible>) -> Result<(), Infallible>,
         ) -> Self {
-            let mut out = |at: Moment, kind: Kind<'_>| {
+            let mut out = |Given { at, .. }: Given, kind: Kind<'_>| {
                 assert_eq!(at.time, Duration::from_secs(at.packet.into()));
                 self.log.push(match kind {
                     Kind::Data(data) => format!("{}:{}", at.packet, String::from_utf8_lossy(data)),
@@ -297,7 +307,7 @@ mod tests {
         }
 
         fn push(self, segment: Segment<'_>) -> Self {
-            self.with(|flow, limit, out| flow.receive(&segment, limit, out))
+            self.with(|flow, limit, out| flow.receive(&segment, Moment::of(&segment), limit, out))
         }
 
         fn data(self, packet: u32, seq: u32, payload: &str) -> Self {

@@ -170,7 +170,7 @@ mod tests {
         }
 
         fn push(&mut self, segment: Segment<'_>) {
-            self.act(|reassembler, sink| reassembler.push(&segment, sink));
+            self.act(|reassembler, sink| reassembler.push(&segment, sink).map(drop));
         }
 
         fn up(&mut self, packet: u32, flags: &str, seq: u32, ack: u32, payload: &str) {
@@ -226,9 +226,44 @@ mod tests {
         let mut bench = Bench::new(Limits::default());
         bench.up(1, "s", 100, 0, "");
         bench.up(2, "a", 103, 501, "cd");
-        bench.down(3, "a", 501, 105, "");
-        bench.up(4, "a", 101, 501, "ab");
-        assert_eq!(bench.finish(), "0>3:<2> 0>3:cd 0>4:. 0<4:.");
+        for packet in 3..7 {
+            bench.down(packet, "a", 501, 105, "");
+        }
+        bench.up(7, "a", 101, 501, "ab");
+        assert_eq!(bench.finish(), "0>6:<2> 0>6:cd 0>7:. 0<7:.");
+    }
+
+    #[test]
+    fn packets_a_little_out_of_order_are_put_in_order() {
+        let begun = || {
+            let mut bench = Bench::new(Limits::default());
+            bench.up(1, "s", 100, 0, "");
+            bench.down(2, "sa", 500, 101, "");
+            bench
+        };
+        // an acknowledgement before what it acknowledges
+        let mut bench = begun();
+        bench.up(3, "a", 103, 501, "cd");
+        bench.down(4, "a", 501, 105, "");
+        bench.up(5, "a", 101, 501, "ab");
+        assert_eq!(bench.finish(), "0>5:ab 0>5:cd 0>5:. 0<5:.");
+        // an answer before the question
+        let mut bench = begun();
+        bench.down(3, "a", 501, 104, "yes");
+        bench.up(4, "a", 101, 501, "why");
+        bench.up(5, "a", 104, 504, "so");
+        assert_eq!(bench.finish(), "0>4:why 0<4:yes 0>5:so 0>5:. 0<5:.");
+        // the question never comes
+        let mut bench = begun();
+        bench.down(3, "a", 501, 104, "yes");
+        bench.up(4, "a", 104, 504, "so");
+        assert_eq!(bench.finish(), "0>4:<3> 0<4:yes 0>4:so 0>4:. 0<4:.");
+        // an end before what comes before it
+        let mut bench = begun();
+        bench.up(3, "fa", 103, 501, "");
+        bench.down(4, "a", 501, 104, "");
+        bench.up(5, "a", 101, 501, "ab");
+        assert_eq!(bench.finish(), "0>5:ab 0>5:. 0<5:.");
     }
 
     #[test]

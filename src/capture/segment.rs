@@ -6,18 +6,6 @@ use std::time::Duration;
 use super::layers::{self, Found, Payload};
 use super::packet::Packet;
 
-/// The link types in whose packets segments are found.
-pub const LINK_TYPES: [Linktype; 8] = [
-    Linktype::ETHERNET,
-    Linktype::LINUX_SLL,
-    Linktype::LINUX_SLL2,
-    Linktype::NULL,
-    Linktype::LOOP,
-    Linktype::RAW,
-    Linktype::IPV4,
-    Linktype::IPV6,
-];
-
 /// A TCP segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment<'a> {

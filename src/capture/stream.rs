@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::chunk::{Chunk, Direction, Position, Sink};
+use super::chunk::{Chunk, Direction, Kind, Position, Sink};
 use super::flow::{Flow, Given, Moment, Out};
 use super::held::PIECE;
 use super::segment::Segment;
@@ -107,7 +107,8 @@ impl Stream {
         }
         let (place, due) = self.sides(segment).0.flow.position(segment);
         let direction = if segment.src == self.client { Direction::ToServer } else { Direction::ToClient };
-        let waits = self.is_early(segment);
+        // what begins or breaks off a connection is told at once
+        let waits = !segment.syn && !segment.rst && self.is_early(segment);
         let position = Position { stream: self.number, direction, place, due, waits };
         if !waits {
             self.take(segment, limit, sink)?;
@@ -167,14 +168,14 @@ impl Stream {
         let (src, dst) = (segment.src, segment.dst);
         if let Some(ack) = segment.ack {
             theirs.base_seq.get_or_insert(ack.wrapping_sub(1));
-            theirs.flow.acknowledged(
-                ack,
-                last,
-                limit,
-                &mut |Given { at: Moment { packet, time }, carrier }, kind| {
-                    sink(Chunk { stream, direction: back, src: dst, dst: src, packet, carrier, time, kind })
-                },
-            )?;
+            let mut out = |Given { at: Moment { packet, time }, carrier }: Given, kind: Kind<'_>| {
+                sink(Chunk { stream, direction: back, src: dst, dst: src, packet, carrier, time, kind })
+            };
+            theirs.flow.acknowledged(ack, last, limit, &mut out)?;
+            if !segment.payload.is_empty() {
+                // what answers bytes that are missing comes behind them
+                theirs.flow.give_up(ack, last, limit, &mut out)?;
+            }
         }
         ours.flow.receive(segment, last, limit, &mut |Given { at: Moment { packet, time }, carrier }, kind| {
             sink(Chunk { stream, direction, src, dst, packet, carrier, time, kind })

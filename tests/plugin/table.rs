@@ -16,8 +16,8 @@ pub(crate) struct Row {
     /// The sender's port.
     pub port: u16,
     pub tags: Vec<u8>,
-    /// How many of them, the first ones, the packet's receiver sent.
-    pub others: usize,
+    /// Which of them the packet's receiver sent; nothing if none.
+    pub others: Vec<bool>,
     /// The kinds of all findings, each as often as it is there.
     pub findings: Vec<String>,
     /// `_ws.malformed` of anybody.
@@ -79,7 +79,11 @@ pub(crate) fn rows(capture: &Path, options: &[&str]) -> Vec<Row> {
                 stream: number(1),
                 port: number(2) as u16,
                 tags,
-                others: count(cells[5]),
+                others: cells[5]
+                    .split(',')
+                    .filter(|one| !one.is_empty())
+                    .map(|one| one == "1" || one == "True")
+                    .collect(),
                 findings: findings.collect(),
                 malformed: !cells[4].is_empty(),
             }
@@ -118,8 +122,11 @@ pub(crate) fn told(rows: &[Row], stream: u32, server: u16) -> [Vec<u8>; 2] {
     let side = |of_server: bool| {
         let rows = rows.iter().filter(|row| row.stream == stream);
         let own = |row: &Row| {
-            let (others, own) = row.tags.split_at(row.others);
-            if (row.port == server) == of_server { own } else { others }.to_vec()
+            let tags = row.tags.iter().enumerate();
+            let other = |at: usize| row.others.get(at).copied().unwrap_or(false);
+            tags.filter(|(at, _)| ((row.port == server) != other(*at)) == of_server)
+                .map(|(_, tag)| *tag)
+                .collect::<Vec<_>>()
         };
         rows.flat_map(own).collect()
     };

@@ -59,7 +59,8 @@ fn dissected(capture: &Path, keyring: Option<&Path>, options: &[&str]) -> Seen {
         let last = |at: usize| cells[at].last().unwrap().parse::<u32>().unwrap();
         let (stream, sender, receiver) = (last(0), last(1) as u16, last(2) as u16);
         for (index, tag) in cells[3].iter().enumerate() {
-            let port = if index < cells[4].len() { receiver } else { sender };
+            let other = cells[4].get(index).is_some_and(|other| ["1", "True"].contains(other));
+            let port = if other { receiver } else { sender };
             seen.told.entry((stream, port)).or_default().push(tag.to_string());
         }
         for (kind, found) in kinds.iter().zip(&cells[5..]) {
