@@ -249,8 +249,9 @@ unsafe fn preferences(proto: c_int) {
             module,
             c"keyring".as_ptr(),
             c"Keyring".as_ptr(),
-            c"A keyring file of the cluster, as Ceph's own tools write it: what is sealed with these keys, or with keys \
-              that can be learnt by them, is shown in the clear."
+            c"A keyring file of the cluster, as Ceph's own tools write it, a folder with such files, or several of \
+              them with a colon between: what is sealed with these keys, or with keys that can be learnt by them, is \
+              shown in the clear."
                 .as_ptr(),
             KEYRING.as_ptr(),
             false,

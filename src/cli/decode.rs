@@ -1,7 +1,7 @@
 //! `msgr2 decode`: what is in a capture.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,12 @@ use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
 use msgr2::tracker::{Direction, Event, Knowledge, SECRETS_TYPE, Stream};
-use zeroize::Zeroizing;
 
 use crate::print::{Place, Printer, Style};
-use msgr2::capture::{CaptureFile, Chunk, Direction as Flow, Error, Kind, Limits, Reassembler, Segment, Skipped};
+use msgr2::capture::{
+    CaptureFile, Chunk, Direction as Flow, Error, KeyFileError, Kind, Limits, Reassembler, Segment, Skipped,
+    add_key_files,
+};
 
 /// Show the msgr2 frames in a capture file (pcap or pcapng), one line each.
 ///
@@ -22,8 +24,8 @@ pub(crate) struct Args {
     /// The capture file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Keys to decrypt with: a keyring of entities, keys of services (`[service.osd]`, `key.2 = …`), or both. Keys
-    /// that the capture itself holds are used too.
+    /// Keys to decrypt with: a keyring of entities, keys of services (`[service.osd]`, `key.2 = …`), or both; a folder
+    /// stands for its files with `key` in their names. May be repeated. Keys that the capture itself holds are used too.
     #[arg(long, value_name = "FILE")]
     keyring: Vec<PathBuf>,
     /// Print JSON Lines: an object for each frame.
@@ -92,13 +94,15 @@ fn open(path: &Path) -> Result<(CaptureFile, Option<ProgressBar>), Error> {
     Ok((capture?, bar))
 }
 
-/// The keys in these files. A file that is no keyring adds nothing; all is shown as far as it goes without it.
+/// The keys in these files and folders. What is wrong in one is told; all is shown as far as it goes without it.
 fn keys(files: &[PathBuf]) -> Result<Knowledge> {
     let knowledge = Knowledge::default();
     for path in files {
-        let text = Zeroizing::new(fs::read(path).with_context(|| path.display().to_string())?);
-        if let Err(error) = knowledge.add_text(&text) {
-            eprintln!("msgr2: {}: no key of it is used: {error}", path.display());
+        for error in add_key_files(&knowledge, path.as_os_str()) {
+            match error {
+                error @ KeyFileError::Unreadable { .. } => return Err(error.into()),
+                error => eprintln!("msgr2: {error}"),
+            }
         }
     }
     Ok(knowledge)
