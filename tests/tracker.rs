@@ -3,7 +3,7 @@
 
 use msgr2::FindingKind;
 use msgr2::frame::{self, Revision};
-use msgr2::tracker::{BANNER_PREFIX, Direction, Event, Stream, Unit, UnitKind};
+use msgr2::tracker::{BANNER_PREFIX, Direction, End, Event, Stream, Unit, UnitKind};
 use msgr2::types::*;
 use msgr2::v2_1::*;
 use msgr2::wire::{Encode, FixedBytes};
@@ -72,7 +72,7 @@ fn tell(unit: &Unit) -> (Direction, u8, Vec<FindingKind>) {
         UnitKind::Frame(head) | UnitKind::Segments(head) => head.tag,
         UnitKind::Plain(head) => head.tag.0,
         UnitKind::Encrypted | UnitKind::Record | UnitKind::Secure => 254,
-        UnitKind::Lost => 255,
+        UnitKind::Lost | UnitKind::Ended => 255,
     };
     (unit.direction, tag, unit.findings.iter().map(|f| f.kind).collect())
 }
@@ -90,7 +90,7 @@ fn play<'b>(pieces: impl IntoIterator<Item = (Direction, &'b [u8])>) -> Told {
         stream.push(direction, piece, &mut out);
     }
     for direction in [C, S] {
-        stream.close(direction, &mut out);
+        stream.close(direction, End::Capture, &mut out);
     }
     told
 }

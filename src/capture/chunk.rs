@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use crate::wire::End;
+
 /// Which way data goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
@@ -38,8 +40,8 @@ pub enum Kind<'a> {
     Data(&'a [u8]),
     /// So many bytes are not in the capture.
     Gap(u64),
-    /// Nothing more will come: the sender has finished, or the capture.
-    Closed,
+    /// Nothing more will come.
+    Closed(End),
 }
 
 /// Takes chunks. Its error ends the call that led to it; the reassembler is of no use then.

@@ -21,7 +21,7 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
-pub use chunk::{Chunk, Direction, Kind, Sink};
+pub use chunk::{Chunk, Direction, End, Kind, Sink};
 #[cfg(feature = "cli")]
 pub use file::CaptureFile;
 pub use packet::Packet;

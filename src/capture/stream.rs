@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::chunk::{Chunk, Direction, Sink};
+use super::chunk::{Chunk, Direction, End, Sink};
 use super::flow::{Flow, Moment, Out};
 use super::segment::Segment;
 
@@ -101,7 +101,7 @@ impl Stream {
     /// Gives out what is held back, and closes.
     pub(super) fn end<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
         let last = self.last;
-        self.each(sink, |flow, out| flow.end(None, last, out))
+        self.each(sink, |flow, out| flow.end(End::Capture, None, last, out))
     }
 
     fn each<E>(
