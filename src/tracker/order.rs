@@ -114,6 +114,8 @@ struct End {
     known: Facts,
     /// It may have received what the capture lacks.
     blind: bool,
+    /// It was sent what it mustn't be: where it is then is no more than a guess.
+    guessed: bool,
 }
 
 /// Both ends, with one answer to which of them is the client.
@@ -234,6 +236,7 @@ impl End {
             waiting: VecDeque::new(),
             known: Facts::default(),
             blind: false,
+            guessed: false,
         }
     }
 
@@ -295,7 +298,7 @@ impl End {
     /// Whether it takes a frame that comes behind all that waits.
     fn takes(&self, tag: u8, facts: Facts) -> bool {
         let facts = self.known.and(facts);
-        self.caught_up().iter().filter(|now| now.owed.is_empty()).any(|now| {
+        !self.guessed && self.caught_up().iter().filter(|now| now.owed.is_empty()).any(|now| {
             let moves = self.states[usize::from(now.state)].moves(tag);
             (0..moves.len()).any(|index| facts.allow(moves, index))
         })
@@ -450,6 +453,7 @@ impl End {
     /// After an illegal frame of the other side: where this one was if it expected that frame, or where it is if
     /// it passes the frame over.
     fn recover_receiver(&mut self, tag: u8, facts: Facts) {
+        self.guessed = true;
         if self.blind {
             return;
         }
@@ -553,6 +557,55 @@ mod tests {
         assert!(!play(&mut order, &frames).contains(&false));
         let mut order = begun_with(true);
         assert!(play(&mut order, HANDSHAKE).contains(&false), "the exchange is a must then");
+    }
+
+    #[test]
+    fn what_the_receiver_takes_is_legal() {
+        // CLIENT_IDENT, again behind IDENT_MISSING_FEATURES
+        let mut order = begun();
+        play(&mut order, &HANDSHAKE[..9]);
+        let again = [(S, Tag::IDENT_MISSING_FEATURES), (C, Tag::CLIENT_IDENT), (S, Tag::SERVER_IDENT), (C, Tag::MESSAGE)];
+        assert_eq!(play(&mut order, &again), [true; 4]);
+    }
+
+    #[test]
+    fn behind_a_gap_nobody_is_blamed() {
+        for lost in 0..HANDSHAKE.len() {
+            for both in [false, true] {
+                let mut order = begun();
+                let mut legal = play(&mut order, &HANDSHAKE[..lost]);
+                order.gap(HANDSHAKE[lost].0);
+                if both {
+                    order.gap(HANDSHAKE[lost].0.other());
+                }
+                legal.extend(play(&mut order, &HANDSHAKE[lost + 1..]));
+                assert!(!legal.contains(&false), "without {:?}: {legal:?}", HANDSHAKE[lost]);
+                assert!(order.hypotheses.iter().all(|h| h.ends.iter().all(|end| end.possible.len() <= MOST_POSSIBILITIES)));
+                // a message shows where its sender is
+                assert_eq!(play(&mut order, &[(C, Tag::MESSAGE), (C, Tag::CLIENT_IDENT)]), [true, false]);
+            }
+        }
+        for lost in 0..TALK.len() - 1 {
+            let mut order = proposal();
+            let mut legal = talk(&mut order, &TALK[..lost]);
+            order.gap(TALK[lost].0);
+            legal.extend(talk(&mut order, &TALK[lost + 1..]));
+            assert!(!legal.contains(&false), "without {:?}: {legal:?}", TALK[lost]);
+            assert!(order.hypotheses.iter().all(|h| h.ends.iter().all(|end| end.possible.len() <= MOST_POSSIBILITIES)));
+        }
+    }
+
+    #[test]
+    fn whose_turn_it_is() {
+        let turn = |count: usize| {
+            let mut order = begun();
+            play(&mut order, &HANDSHAKE[..count]);
+            order.owed().map(|(role, tags)| format!("{} {}", role.name(), tags.join(" ")))
+        };
+        assert_eq!(turn(2).as_deref(), Some("client AUTH_REQUEST"));
+        assert_eq!(turn(3).as_deref(), Some("server AUTH_BAD_METHOD AUTH_REPLY_MORE AUTH_DONE"));
+        assert_eq!(turn(4).as_deref(), Some("client AUTH_REQUEST_MORE"));
+        assert_eq!(turn(12), None);
     }
 
     #[test]
