@@ -822,7 +822,7 @@ fn banners_are_read_strictly() {
     assert!(!foreign(b"ceph "));
     assert!(!foreign(b"ceph 0000000000000003 000000000000000"));
     // behind a good one it is a finding
-    for bad in ["ceph 3 G\n", "ceph v2\n\x10\0........", "HELLO, WHO IS THERE, AND WHAT DO YOU WANT?"] {
+    for bad in ["ceph 3 G\n", "HELLO, WHO IS THERE, AND WHAT DO YOU WANT?"] {
         let pieces = vec![(S, b"ceph 3 0\n".to_vec()), (C, bad.as_bytes().to_vec())];
         assert_eq!(serious(&whole(&Knowledge::default(), &pieces)), [FindingKind::MalformedBanner], "{bad:?}");
     }
