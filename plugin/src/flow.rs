@@ -92,6 +92,8 @@ struct Connection {
     stream: Stream,
     /// Whether anything that comes was msgr2.
     ours: bool,
+    /// Its last packet, and the direction that it went in.
+    last: Option<(u32, Direction)>,
     sides: [Side; 2],
 }
 
@@ -169,6 +171,9 @@ impl Flows {
             // the first that it has brought to light may be the other side's
             packet.direction = side_of(direction);
         }
+        if let Some(connection) = self.connections.get_mut(&stream) {
+            connection.last = Some((segment.packet, side_of(direction)));
+        }
         let Some(connection) = self.connections.get(&stream).filter(|connection| connection.ours) else { return };
         let whole = segment.payload.len() + segment.missing;
         if whole > 0 {
@@ -240,7 +245,7 @@ impl Connection {
         let mut stream = Stream::new(None);
         stream.set_check(check);
         stream.set_knowledge(knowledge.clone());
-        Connection { stream, ours: false, sides: Default::default() }
+        Connection { stream, ours: false, last: None, sides: Default::default() }
     }
 
     /// Whether bytes before a place were given to the tracker and are no part of a unit yet.
@@ -261,7 +266,9 @@ impl Connection {
         packets: &mut HashMap<u32, Packet>,
     ) {
         let direction = side_of(chunk.direction);
-        let Connection { stream, ours, sides } = self;
+        let Connection { stream, ours, last, sides } = self;
+        // what a connection's end brings to light may be told of a packet of the other direction
+        let went = last.filter(|(packet, _)| *packet == chunk.packet).map_or(direction, |(_, went)| went);
         stream.at(chunk.packet);
         let side = &mut sides[direction as usize];
         // units come one behind the other, from the first byte on that isn't one yet
@@ -274,7 +281,7 @@ impl Connection {
                 spans.extend(offset_in(within, bytes).map(|offset| (direction, range, offset)));
             }
             Kind::Gap(length) => side.end += length,
-            Kind::Closed => {}
+            Kind::Closed(_) => {}
         }
         let (spans, joined) = (&*spans, &mut side.joined);
         let mut out = |event| {
@@ -289,13 +296,15 @@ impl Connection {
                 spans.iter().find(holds).map(|(_, span, offset)| offset + (range.start - span.start) as u32)
             });
             let bytes = match here.flatten() {
+                // what is said of a connection's end is about no bytes
+                _ if bytes.is_empty() => Bytes::Packet(0),
                 Some(offset) => Bytes::Packet(offset),
                 None => {
                     joined.push((range.end, chunk.packet));
                     Bytes::Own { bytes: (*bytes).into(), direction, start: range.start }
                 }
             };
-            let packet = packets.entry(chunk.packet).or_insert_with(|| Packet::new(chunk.stream, direction));
+            let packet = packets.entry(chunk.packet).or_insert_with(|| Packet::new(chunk.stream, went));
             if packet.stream == chunk.stream {
                 packet.units.push(Placed { unit, bytes });
             }
@@ -309,7 +318,7 @@ impl Connection {
                 }
             }
             Kind::Gap(_) => stream.gap(direction, &mut out),
-            Kind::Closed => stream.close(direction, &mut out),
+            Kind::Closed(end) => stream.close(direction, end, &mut out),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use crate::wire::End;
+
 /// Which way data goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
@@ -40,8 +42,8 @@ pub enum Kind<'a> {
     Data(&'a [u8]),
     /// So many bytes are not in the capture.
     Gap(u64),
-    /// Nothing more will come: the sender has finished, or the capture.
-    Closed,
+    /// Nothing more will come.
+    Closed(End),
 }
 
 /// Where a segment stands in its connection. Places are counted in bytes from where a direction starts.

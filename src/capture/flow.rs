@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::chunk::Kind;
+use super::chunk::{End, Kind};
 use super::held::{Held, Piece};
 use super::segment::Segment;
 
@@ -115,7 +115,7 @@ impl Flow {
         if segment.rst {
             // the answer to a SYN that nobody wanted starts nothing, and an old one ends nothing
             let current = self.started && distance(self.next_seq, seq) >= 0;
-            return if current { self.end(Some(at), at, out) } else { Ok(()) };
+            return if current { self.end(End::Reset, Some(at), at, out) } else { Ok(()) };
         }
         if self.closed || !(self.started || segment.syn || fin || !payload.is_empty() || missing > 0) {
             return Ok(());
@@ -179,9 +179,9 @@ impl Flow {
 
     /// Gives out what is held back, and closes. Where no packet made data deliverable, the packet that carried it is
     /// named; `last` is the connection's last packet.
-    pub(super) fn end<E>(&mut self, at: Option<Moment>, last: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
+    pub(super) fn end<E>(&mut self, how: End, at: Option<Moment>, last: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         self.advance(at, Patience::None, out)?;
-        self.close(last, out)
+        self.close(how, last, out)
     }
 
     /// Gives out data that begins at `next`. Where it overlaps data that is held, that was first and wins.
@@ -232,7 +232,7 @@ impl Flow {
             self.emit(at, at.packet, Kind::Gap(to - self.next), to - self.next, out)?;
         }
         match self.fin {
-            Some((end, fin_at)) if end <= self.next => self.close(at.unwrap_or(fin_at), out),
+            Some((end, fin_at)) if end <= self.next => self.close(End::Fin, at.unwrap_or(fin_at), out),
             _ => Ok(()),
         }
     }
@@ -244,12 +244,12 @@ impl Flow {
         }
     }
 
-    fn close<E>(&mut self, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
+    fn close<E>(&mut self, how: End, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
         self.held.clear();
-        self.emit(at, at.packet, Kind::Closed, 0, out)
+        self.emit(at, at.packet, Kind::Closed(how), 0, out)
     }
 
     fn emit<E>(&mut self, at: Moment, carrier: u32, kind: Kind<'_>, len: u64, out: &mut Out<'_, E>) -> Result<(), E> {
@@ -298,7 +298,8 @@ mod tests {
                 self.log.push(match kind {
                     Kind::Data(data) => format!("{}:{}", at.packet, String::from_utf8_lossy(data)),
                     Kind::Gap(len) => format!("{}:<{len}>", at.packet),
-                    Kind::Closed => format!("{}:.", at.packet),
+                    Kind::Closed(End::Reset) => format!("{}:!", at.packet),
+                    Kind::Closed(_) => format!("{}:.", at.packet),
                 });
                 Ok(())
             };
@@ -321,7 +322,7 @@ mod tests {
 
         fn end(self, packet: u32) -> Self {
             let last = Moment::of(&segment(packet, 0, ""));
-            let ended = self.with(|flow, _, out| flow.end(None, last, out));
+            let ended = self.with(|flow, _, out| flow.end(End::Capture, None, last, out));
             assert_eq!(ended.flow.held(), 0);
             ended
         }
@@ -428,7 +429,7 @@ mod tests {
         let rst = |packet, seq| Segment { rst: true, ..segment(packet, seq, "reason") };
         let line = syn(0).data(2, 1, "ab").data(3, 4, "d").push(rst(4, 2));
         assert_eq!(line.text(), "2:ab");
-        assert_eq!(line.push(rst(5, 5)).data(6, 3, "c").text(), "2:ab 5:<1> 5:d 5:.");
+        assert_eq!(line.push(rst(5, 5)).data(6, 3, "c").text(), "2:ab 5:<1> 5:d 5:!");
         assert_eq!(Line::default().push(rst(1, 0)).push(Segment { syn: true, ..segment(2, 9, "a") }).text(), "2:a");
     }
 

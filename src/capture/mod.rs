@@ -51,7 +51,7 @@ mod testing;
 mod tunnel;
 mod unpack;
 
-pub use chunk::{Chunk, Direction, Kind, Position, Sink};
+pub use chunk::{Chunk, Direction, End, Kind, Position, Sink};
 pub use error::{Damage, Error};
 pub use file::CaptureFile;
 pub use fragments::Defragmenter;

@@ -157,7 +157,8 @@ mod tests {
                 let what = match chunk.kind {
                     Kind::Data(data) => String::from_utf8_lossy(data).into_owned(),
                     Kind::Gap(len) => format!("<{len}>"),
-                    Kind::Closed => ".".to_owned(),
+                    Kind::Closed(End::Reset) => "!".to_owned(),
+                    Kind::Closed(_) => ".".to_owned(),
                 };
                 assert_eq!(chunk.time, Duration::from_secs(chunk.packet.into()));
                 log.push(format!("{}{arrow}{}:{what}", chunk.stream, chunk.packet));
@@ -315,7 +316,7 @@ mod tests {
         bench.down(2, "sa", 500, 101, "");
         bench.up(3, "r", 101, 0, "");
         bench.down(4, "a", 501, 101, "late");
-        assert_eq!(bench.finish(), "0>3:. 0<4:late 0<4:.");
+        assert_eq!(bench.finish(), "0>3:! 0<4:late 0<4:.");
     }
 
     #[test]
@@ -348,7 +349,7 @@ mod tests {
         bench.finish();
         let order: Vec<_> = bench.log[before..].iter().map(|l| l.as_bytes()[0]).collect();
         assert!(order.is_sorted() && order.len() > 7, "{order:?}");
-        assert_eq!(bench.log.iter().filter(|l| l.ends_with(":.")).count(), 18);
+        assert_eq!(bench.log.iter().filter(|l| l.ends_with(['.', '!'])).count(), 18);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::chunk::{Chunk, Direction, Kind, Position, Sink};
+use super::chunk::{Chunk, Direction, End, Kind, Position, Sink};
 use super::flow::{Flow, Given, Moment, Out};
 use super::held::PIECE;
 use super::segment::Segment;
@@ -193,7 +193,7 @@ impl Stream {
     pub(super) fn end<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
         self.take_waiting(sink)?;
         let last = self.last;
-        self.each(sink, |flow, out| flow.end(None, last, out))
+        self.each(sink, |flow, out| flow.end(End::Capture, None, last, out))
     }
 
     fn take_waiting<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {

@@ -158,8 +158,8 @@ impl<W: Write> Decoder<W> {
         match chunk.kind {
             Kind::Data(bytes) => connection.stream.push(direction, bytes, &mut out),
             Kind::Gap(_) => connection.stream.gap(direction, &mut out),
-            Kind::Closed => {
-                connection.stream.close(direction, &mut out);
+            Kind::Closed(end) => {
+                connection.stream.close(direction, end, &mut out);
                 connection.open[direction as usize] = false;
             }
         }

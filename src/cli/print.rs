@@ -177,6 +177,7 @@ fn split(unit: &Unit, all: &Value) -> (String, Value) {
         UnitKind::Secure => ("SECURE_FRAME".into(), Value::Object(Map::new())),
         UnitKind::Encrypted => ("ENCRYPTED".into(), Value::Object(Map::new())),
         UnitKind::Lost => ("UNDECODED".into(), all.clone()),
+        UnitKind::Ended => ("END".into(), Value::Object(Map::new())),
     }
 }
 
