@@ -7,6 +7,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
+use msgr2::foreign::{Foreign, recognise};
 use msgr2::tracker::{Begins, begins};
 use wireshark_ffi_bindgen as ws;
 use ws::ForC;
@@ -28,8 +29,6 @@ pub(crate) static OWN: ForC<*mut ws::heur_dtbl_entry_t> = unsafe { ForC::new(ptr
 // SAFETY: as above.
 pub(crate) static FORMER: ForC<*mut ws::dissector_handle_t> = unsafe { ForC::new(ptr::null_mut()) };
 
-/// The banner of the legacy messenger.
-const LEGACY_BANNER: &[u8] = b"ceph v027";
 /// Bytes enough to tell what a connection is.
 const LOOK: usize = 64;
 
@@ -53,7 +52,7 @@ pub(crate) unsafe extern "C" fn heuristic(
         if dissect::dissect(tvb, pinfo, tree, data) > 0 {
             claim(pinfo);
             ws::TRUE
-        } else if first_bytes(tvb).starts_with(LEGACY_BANNER) {
+        } else if recognise(first_bytes(tvb)) == Some(Foreign::Msgr1) {
             ws::ws_bool(hand_over(tvb, pinfo, tree, data))
         } else {
             // without the whole banner anybody could be speaking
@@ -80,7 +79,7 @@ pub(crate) unsafe extern "C" fn dissector(
             return 0;
         }
         let first = first_bytes(tvb);
-        if first.starts_with(LEGACY_BANNER) {
+        if recognise(first) == Some(Foreign::Msgr1) {
             // the heuristics come next, ours among them, which hands it over
             0
         } else if begins(first) == Begins::Perhaps {
