@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ops::Range;
 
-use msgr2::capture::{Chunk, Direction as Way, Kind, Limits, Position, Reassembler, Segment};
+use msgr2::capture::{self, Chunk, Direction as Way, Kind, Limits, Position, Reassembler};
 use msgr2::frame::{Check, Dialect};
 use msgr2::tracker::{Direction, Event, Knowledge, Stream, Unit};
 use msgr2::types::AuthMethod;
@@ -31,7 +31,7 @@ pub(crate) struct Packet {
     /// The direction that it went in.
     pub direction: Direction,
     /// Its segment, if that is of one of our connections and has data.
-    pub segment: Option<Place>,
+    pub segment: Option<Segment>,
     /// The units that it completes, one behind the other.
     pub units: Vec<Placed>,
     /// Whether its segment was found in what TCP handed over, not in the packet as it was captured.
@@ -42,7 +42,7 @@ pub(crate) struct Packet {
 
 /// Where the data of a segment stands.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Segment {
     direction: Direction,
     /// In its direction, behind its last byte, and the byte that was due.
     start: i64,
@@ -158,7 +158,7 @@ impl Flows {
 
     /// Takes the segment of a packet, which was found in these bytes: all of the capture, in order, each once. `handed` says
     /// that they are what TCP handed over, not the packet as it was captured.
-    pub(crate) fn take(&mut self, segment: &Segment<'_>, within: &[u8], handed: bool) {
+    pub(crate) fn take(&mut self, segment: &capture::Segment<'_>, within: &[u8], handed: bool) {
         let Flows { reassembler, connections, packets, check, knowledge, .. } = self;
         let mut spans = Vec::new();
         let Ok(position) = reassembler.push::<Infallible>(segment, &mut |chunk| {
@@ -183,7 +183,7 @@ impl Flows {
             if end <= due || waits || unfinished {
                 let offset = offset_in(within, segment.payload).unwrap_or_default();
                 let length = segment.payload.len() as u32;
-                let place = Place { direction, start: place, end, due, waits, unfinished, offset, length };
+                let place = Segment { direction, start: place, end, due, waits, unfinished, offset, length };
                 self.packets.entry(segment.packet).or_insert_with(|| Packet::new(stream, direction)).segment =
                     Some(place);
             }
@@ -219,6 +219,13 @@ impl Flows {
             return Some(Part::Early { until: side.joined(start) });
         }
         place.unfinished.then(|| Part::Continued { until: last.and_then(|last| side.joined(last)) })
+    }
+
+    /// The units of another packet that a segment has bytes of once more.
+    pub(crate) fn repeated(&self, packet: &Packet, of: u32) -> impl Iterator<Item = &Unit> {
+        let direction = packet.direction;
+        let units = self.packets.get(&of).into_iter().flat_map(|packet| &packet.units);
+        units.map(|placed| &placed.unit).filter(move |unit| unit.direction == direction)
     }
 
     /// The packets whose segments a unit was put together from.

@@ -7,9 +7,10 @@ use std::ops::Range;
 use msgr2::FINDINGS;
 use msgr2::field::{self, FIELDS};
 use msgr2::tracker::{Direction, RelationKind, Shown, Unit, UnitKind, show};
+use msgr2::v2_1;
 use msgr2::wire::{Field, Kind, Node, Recorded, Recorder, Secrecy};
 
-use crate::flow::{Bytes, Flows, Packet, Part, Placed};
+use crate::flow::{Bytes, Flows, Packet, Part, Placed, Segment};
 
 /// The most fields of one call; Wireshark gives up on a packet that has many more.
 const MOST_ITEMS: usize = 40_000;
@@ -236,7 +237,11 @@ impl Page {
             }
         }
         if let (Some(part), Some(place)) = (flows.part(packet), packet.segment) {
-            self.part(part, place.offset, place.length, wish);
+            let again = match part {
+                Part::Retransmission { of } => names(flows.repeated(packet, of)),
+                _ => String::new(),
+            };
+            self.part(part, &again, place, wish);
         }
         if let (Some(trouble), Some(piece)) = (&packet.trouble, self.pieces.last()) {
             // its notes are the last ones too
@@ -252,13 +257,13 @@ impl Page {
         self.pieces.iter().any(|piece| piece.part.is_none())
     }
 
-    /// What a segment is that isn't told by units alone.
-    fn part(&mut self, part: Part, start: u32, length: u32, wish: Wish) {
+    /// What a segment is that isn't told by units alone; `again` names what it has once more.
+    fn part(&mut self, part: Part, again: &str, place: Segment, wish: Wish) {
         let (field, packet, text) = match part {
             Part::Retransmission { of } => (
                 field::COMMON_RETRANSMISSION_OF,
                 Some(of),
-                self.format(format_args!("retransmission, see packet {of}")),
+                self.format(format_args!("retransmission{again}, see packet {of}")),
             ),
             Part::Early { until: None } => {
                 (field::COMMON_REASSEMBLED_IN, None, self.text("came early: bytes before it are missing"))
@@ -279,7 +284,7 @@ impl Page {
         if let (true, Some(packet)) = (wish.tree, packet) {
             self.fact(field, Value::U32(packet));
         }
-        self.bare(start, length, text);
+        self.bare(place.offset, place.length, text);
         if let Some(piece) = self.pieces.last_mut() {
             piece.part = Some(part);
             piece.column = !matches!(part, Part::Continued { .. });
@@ -508,6 +513,40 @@ impl Page {
         let start = self.text(&line);
         self.line = line;
         start
+    }
+}
+
+/// The most units that are named of a segment that was sent again.
+const MOST_NAMES: usize = 4;
+
+/// What units are, as ` of MESSAGE, ACK`; nothing of none.
+fn names<'u>(units: impl Iterator<Item = &'u Unit>) -> String {
+    let mut text = String::new();
+    for (index, unit) in units.enumerate() {
+        let name = match (index < MOST_NAMES, name(unit)) {
+            (true, Some(name)) => name,
+            (true, None) => continue,
+            (false, _) => "…".into(),
+        };
+        text.push_str(if text.is_empty() { " of " } else { ", " });
+        text.push_str(&name);
+        if index >= MOST_NAMES {
+            break;
+        }
+    }
+    text
+}
+
+/// What a unit is, or what is in it.
+fn name(unit: &Unit) -> Option<String> {
+    if let Some(inner) = unit.inner().first() {
+        return name(inner);
+    }
+    match unit.kind {
+        UnitKind::Banner => Some("Banner".into()),
+        UnitKind::Frame(head) | UnitKind::Segments(head) => Some(v2_1::Tag(head.tag).to_string()),
+        UnitKind::Plain(head) => Some(head.tag.to_string()),
+        _ => None,
     }
 }
 
