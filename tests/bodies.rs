@@ -91,7 +91,13 @@ fn check(unit: &Unit, bytes: &[u8], told: &mut Vec<Told>) {
         !what.contains("extra: [") || what.matches("extra: []").count() == what.matches("extra: [").count(),
         "{what}"
     );
-    let has_data = [MessageType::MON_COMMAND, MessageType::MON_COMMAND_ACK].contains(&header.r#type);
+    let has_data = [
+        MessageType::MON_COMMAND,
+        MessageType::MON_COMMAND_ACK,
+        MessageType::COMMAND,
+        MessageType::COMMAND_REPLY,
+    ]
+    .contains(&header.r#type);
     assert!(message.middle.is_empty() && (has_data || message.data.is_empty()), "{what}");
 
     // as JSON it is shown in the place of the bytes, and can be read back
@@ -194,6 +200,7 @@ fn compare(told: &[Told], log: &str) {
             "mon_get_version(",
             "mon_get_version_reply(",
             "osd_map(",
+            "command(",
         ];
         // which versions came isn't told in the line
         let text = match text.strip_prefix("osd_map(").and_then(|text| text.split_once(' ')) {
@@ -214,6 +221,7 @@ fn compare(told: &[Told], log: &str) {
             MessageType::MON_GET_VERSION => format!("mon_get_version({info})"),
             MessageType::MON_GET_VERSION_REPLY => format!("mon_get_version_reply({info})"),
             MessageType::OSD_MAP => format!("osd_map({info})"),
+            MessageType::COMMAND => format!("command(tid {}: {})", header.tid, &info[1..info.len() - 1]),
             MessageType::MON_GET_MAP => "mon_getmap magic: 0".to_owned(),
             _ => continue,
         };

@@ -114,6 +114,7 @@ fn print(event: &MonEvent) {
 
 fn said(answered: &Answered) -> String {
     match answered {
+        Answered::Ping => "asked for a sign of life, which was given".to_owned(),
         Answered::Map => "asked for the monmap, which was sent".to_owned(),
         Answered::Subscribed { served, unserved } => {
             let subscribed = (!served.is_empty()).then(|| format!("subscribed to {}", served.join(", ")));
