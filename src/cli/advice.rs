@@ -9,7 +9,10 @@ use msgr2::auth::EntityName;
 use msgr2::net::ConnectError;
 use msgr2::peer::{Error, Why};
 use msgr2::types::{AuthMethod, ConnectionMode, EntityType, Errno};
+use msgr2::wire::Reader;
+use msgr2::{Context, proposal, v2_1};
 
+use crate::peer::Dialect;
 use crate::witness::{Ending, Seen};
 
 /// The port of mons that speak msgr2.
@@ -28,6 +31,8 @@ pub(crate) struct Asked {
     pub(crate) addr: SocketAddr,
     /// What it is to be.
     pub(crate) service: EntityType,
+    /// What the client speaks.
+    pub(crate) dialect: Dialect,
 }
 
 /// What is wrong, and what to try.
@@ -150,7 +155,7 @@ fn step(seen: &Seen) -> String {
 }
 
 fn failed(asked: &Asked, error: &Error, seen: &Seen) -> Advice {
-    let Asked { name, service, addr } = asked;
+    let Asked { name, service, addr, .. } = asked;
     let proven = seen.last_sent == Some("AUTH_REQUEST_MORE");
     match error {
         Error::Banner(_) => not_msgr2(asked, seen),
@@ -283,9 +288,79 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The bytes aren't a banner of msgr2.
+/// A server that speaks something else, if its first bytes say so.
+pub(crate) fn speaks_other(asked: &Asked, seen: &Seen) -> Option<Advice> {
+    is_other(asked.dialect, &seen.first).then(|| not_msgr2(asked, seen))
+}
+
+/// A client that speaks something else than the server. `ended`: it has nothing more to say.
+pub(crate) fn stranger(own: Dialect, from: SocketAddr, first: &[u8], ended: bool) -> Option<String> {
+    // a banner that is cut off may become anything
+    if !is_other(own, first) || (!ended && b"ceph ".starts_with(first.get(..5).unwrap_or(first)) && first.len() < 9) {
+        return None;
+    }
+    let what = match banner_of(first) {
+        Some(Dialect::Proposal) => "the proposal of 2016".to_owned(),
+        Some(_) => "msgr2 as Ceph does (v2.0 or v2.1)".to_owned(),
+        None if first.starts_with(b"ceph v0") => "the old messenger, msgr1".to_owned(),
+        None => protocol(first).map_or_else(|| format!("something unknown, {}", shown(first)), str::to_owned),
+    };
+    Some(format!("{from} speaks {what}, and this server {own}"))
+}
+
+/// Whether somebody who begins so speaks something else. Of nothing, or of too little, that can't be said.
+fn is_other(own: Dialect, first: &[u8]) -> bool {
+    let banner: &[u8] = if own == Dialect::Proposal { b"ceph " } else { b"ceph v2\n" };
+    match banner_of(first) {
+        Some(found) => (found == Dialect::Proposal) != (own == Dialect::Proposal),
+        None if own == Dialect::Proposal && first.starts_with(b"ceph v") => true,
+        None => !banner.starts_with(&first[..first.len().min(banner.len())]),
+    }
+}
+
+/// The name of a protocol that isn't Ceph's.
+fn protocol(first: &[u8]) -> Option<&'static str> {
+    let is = |start: &[u8]| first.starts_with(start);
+    if [&b"HTTP/"[..], b"<", b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS "].into_iter().any(is) {
+        Some("HTTP")
+    } else if is(&[0x15, 3]) || is(&[0x16, 3]) {
+        Some("TLS")
+    } else if is(b"SSH-") {
+        Some("SSH")
+    } else {
+        None
+    }
+}
+
+/// The dialect to which a banner belongs; that of v2.0 is no other one than that of v2.1.
+fn banner_of(bytes: &[u8]) -> Option<Dialect> {
+    let (reader, context) = (|| Reader::new(bytes), Context::default());
+    if proposal::decode_banner(&mut reader(), &context, &mut ()).is_ok() {
+        return Some(Dialect::Proposal);
+    }
+    v2_1::decode_banner(&mut reader(), &context, &mut ()).is_ok().then_some(Dialect::V2_1)
+}
+
+/// The other dialect is spoken.
+fn other_dialect(asked: &Asked, found: Dialect) -> Advice {
+    let Asked { addr, dialect, .. } = asked;
+    let what = match found {
+        Dialect::Proposal => "the proposal of 2016, as only `msgr2 serve --dialect proposal` does".to_owned(),
+        _ => "msgr2 as Ceph does (v2.0 or v2.1)".to_owned(),
+    };
+    Advice::new(format!("{addr} speaks {what}, and this client {dialect}"))
+        .or_try(format!("--dialect {found}, or another server"))
+}
+
+/// The bytes aren't a banner of msgr2, or not one of the dialect that is spoken here.
 fn not_msgr2(asked: &Asked, seen: &Seen) -> Advice {
     let Asked { addr, .. } = asked;
+    match banner_of(&seen.first) {
+        Some(found) if (found == Dialect::Proposal) != (asked.dialect == Dialect::Proposal) => {
+            return other_dialect(asked, found);
+        }
+        _ => {}
+    }
     let first = &*seen.first;
     let is = |start: &[u8]| first.starts_with(start);
     let what = if is(b"ceph v0") {
@@ -303,14 +378,13 @@ fn not_msgr2(asked: &Asked, seen: &Seen) -> Advice {
         "sends a banner of msgr2 that is cut off or can't be read".to_owned()
     } else if is(b"ceph ") {
         format!("sends an unknown banner of Ceph, {}", shown(first))
-    } else if is(b"HTTP/") || is(b"<") {
-        "speaks HTTP: a web server, an RGW or the dashboard".to_owned()
-    } else if is(&[0x15, 3]) || is(&[0x16, 3]) {
-        "speaks TLS: a web server, an RGW or the dashboard with a certificate".to_owned()
-    } else if is(b"SSH-") {
-        "speaks SSH".to_owned()
     } else {
-        format!("sends {}", shown(first))
+        match protocol(first) {
+            Some("HTTP") => "speaks HTTP: a web server, an RGW or the dashboard".to_owned(),
+            Some("TLS") => "speaks TLS: a web server, an RGW or the dashboard with a certificate".to_owned(),
+            Some(other) => format!("speaks {other}"),
+            None => format!("sends {}", shown(first)),
+        }
     };
     with_port(asked, Advice::new(format!("{addr} doesn't speak msgr2: it {what}")))
 }
