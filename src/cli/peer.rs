@@ -135,7 +135,7 @@ impl PeerArgs {
     /// The methods to use; unless told otherwise these.
     pub(crate) fn methods(&self, usual: &[Method]) -> Result<Vec<Method>> {
         let methods = if self.auth.is_empty() { usual.to_vec() } else { self.auth.clone() };
-        if self.encrypt.is_some() {
+        if self.encrypt.is_some() && self.dialect == Dialect::Proposal {
             needs_keys(&methods, "to encrypt with")?;
         }
         Ok(methods)
