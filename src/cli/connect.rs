@@ -30,6 +30,8 @@ use crate::{measure, mon};
 /// It ends when as many messages have come back as were sent. With cephx it authenticates at a mon, or, with
 /// --ticket-from, gets a ticket from a mon first and presents it to the server.
 ///
+/// Like Ceph's own tools it reads ceph.conf and the keyring that this names, and says which files these are.
+///
 /// With --mon it is the tool to find out why a client can't reach its cluster: it shows the handshake step by step,
 /// the tickets and maps that the mon gives, and if something fails what is wrong and what to try.
 #[derive(ClapArgs)]

@@ -24,22 +24,22 @@ use crate::porter::Porter;
 use crate::script::Script;
 use crate::signals::Signals;
 
-/// Serve the protocol at an address, until SIGINT or SIGTERM.
+/// Serve the protocol at an address, until SIGINT, SIGTERM or SIGHUP.
 ///
 /// A mon (--name mon.a, the default) authenticates clients by the keys of its --keyring and gives them tickets for
 /// the services in --service-keys. Any other server lets in who has a ticket for it, which it opens with its
 /// --service-keys. `msgr2 keyring` makes both files.
 ///
-/// With --dialect v2.1 a mon answers real clients of Ceph so far that they get its map and their settings; with
-/// --events it says what they ask for.
+/// A mon answers real clients of Ceph so far that they get its map and their settings; with --events it says what they
+/// ask for. Other servers send messages back.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Where to listen; port 0 lets the system choose, and the first line of output says which it is.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: String,
     /// What to do with messages: echo sends them back, sink drops them, script=FILE goes by a file with lines
-    /// "expect TYPE TEXT" and "send TYPE TEXT", mon answers as a mon. Without it echo, or mon if it is one and the
-    /// dialect is v2.1 or v2.0.
+    /// "expect TYPE TEXT" and "send TYPE TEXT", mon answers as a mon. Without it echo, or mon if it is one and doesn't
+    /// speak the proposal.
     #[arg(long, value_name = "HOW")]
     behave: Option<Behaviour>,
     /// As a mon: its address in the map, if it isn't where it listens. Clients must dial just that.
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// The keys of services: a mon makes tickets with them, other servers open them.
     #[arg(long, value_name = "FILE")]
     service_keys: Option<PathBuf>,
-    /// Answer a ticket with a challenge, which costs a round trip.
+    /// In the proposal: answer a ticket with a challenge, which costs a round trip. In v2.1 and v2.0 it is always so.
     #[arg(long)]
     challenge: bool,
     /// End after so many sessions.
