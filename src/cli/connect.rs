@@ -120,10 +120,10 @@ impl Args {
         })
     }
 
-    /// A ticket can only be had with a key.
+    /// A ticket can only be had with a key. Who says that there is no authentication needs none.
     pub(crate) fn check_ticket(&self, methods: &[Method]) -> Result<()> {
-        if self.ticket_from.is_some() && !methods.contains(&Method::Cephx) {
-            bail!("with method none there are no tickets to be had by --ticket-from: add a --keyring, or --auth cephx");
+        if self.ticket_from.is_some() && !self.peer.has_methods() && !methods.contains(&Method::Cephx) {
+            bail!("without a key there are no tickets to be had by --ticket-from: add a --keyring");
         }
         Ok(())
     }

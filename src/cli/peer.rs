@@ -141,6 +141,11 @@ impl PeerArgs {
         Ok(methods)
     }
 
+    /// Whether methods were asked for.
+    pub(crate) fn has_methods(&self) -> bool {
+        !self.auth.is_empty()
+    }
+
     /// Whether modes were asked for.
     pub(crate) fn has_modes(&self) -> bool {
         !self.modes.is_empty()

@@ -24,7 +24,7 @@ pub fn pong_status(message: &Message) -> Option<String> {
     (reader.left() == 0).then(|| pong.status.to_string())
 }
 
-/// The monitors that there are, in the words of Ceph's `mon_status`. State and health aren't known here.
+/// The monitors that there are, in the words of Ceph, which says health and state beside them.
 fn status(map: &MonMap) -> String {
     let mut mons = String::new();
     for (rank, mon) in map.mons.iter().enumerate() {
@@ -32,9 +32,10 @@ fn status(map: &MonMap) -> String {
         let addrs = EntityAddrvec { addrs: mon.addrs.clone() }.to_string();
         let (name, addrs) = (quoted(&mon.name), quoted(&addrs));
         // a String takes everything
-        let _ = write!(mons, "{separator}{{\"rank\":{rank},\"name\":{name},\"addr\":{addrs}}}");
+        let _ = write!(mons, "{separator}{{\"rank\":{rank},\"name\":{name},\"addrs\":{addrs}}}");
     }
-    format!("{{\"monmap\":{{\"epoch\":{},\"fsid\":\"{}\",\"mons\":[{mons}]}}}}", map.epoch, map.fsid)
+    let MonMap { epoch, fsid, .. } = map;
+    format!("{{\"mon_status\":{{\"monmap\":{{\"epoch\":{epoch},\"fsid\":\"{fsid}\",\"mons\":[{mons}]}}}}}}")
 }
 
 /// A text as JSON has it.
@@ -66,9 +67,9 @@ mod tests {
         let status = pong_status(&message).unwrap();
         assert_eq!(
             status,
-            "{\"monmap\":{\"epoch\":7,\"fsid\":\"00000000-0000-0000-0000-000000000000\",\"mons\":[\
-             {\"rank\":0,\"name\":\"a\",\"addr\":\"[v2:127.0.0.1:3300/0]\"},\
-             {\"rank\":1,\"name\":\"\\\"\\\\\\u000a\",\"addr\":\"[v2:[::1]:1/0]\"}]}}"
+            "{\"mon_status\":{\"monmap\":{\"epoch\":7,\"fsid\":\"00000000-0000-0000-0000-000000000000\",\"mons\":[\
+             {\"rank\":0,\"name\":\"a\",\"addrs\":\"[v2:127.0.0.1:3300/0]\"},\
+             {\"rank\":1,\"name\":\"\\\"\\\\\\u000a\",\"addrs\":\"[v2:[::1]:1/0]\"}]}}}"
         );
         assert_eq!(pong_status(&Message::new(MessageType::PING, "")), None);
         assert_eq!(pong_status(&Message::new(MessageType::PING, "hello")), None);

@@ -595,7 +595,7 @@ fn what_is_not_served_is_answered_all_the_same() {
     assert_eq!((command.tid, pong.tid), (10, 11));
     let Some(Ok(Body::CommandReply(reply))) = decode(command) else { panic!("{command:?}") };
     assert_eq!(reply.result, Errno::EOPNOTSUPP);
-    assert!(pong_status(pong).unwrap().starts_with("{\"monmap\":{\"epoch\":1,"));
+    assert!(pong_status(pong).unwrap().starts_with("{\"mon_status\":{\"monmap\":{\"epoch\":1,"));
 
     world.endpoint.send(now, session, Message::new(MessageType::STATFS, "")).unwrap();
     world.endpoint.send(now, session, Message::new(MessageType::MON_SUBSCRIBE, "x")).unwrap();

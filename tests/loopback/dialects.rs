@@ -62,7 +62,12 @@ fn a_session_that_breaks_in_a_frame_has_failed() {
 fn a_mon_says_how_it_is() {
     let mon = Server::start(&[]);
     let ended = connect(&mon.addr, &[], "how are you?\n");
-    assert!(ended.success && ended.out.starts_with("{\"monmap\":{\"epoch\":1,"), "{} {}", ended.out, ended.said);
+    assert!(
+        ended.success && ended.out.starts_with("{\"mon_status\":{\"monmap\":{\"epoch\":1,"),
+        "{} {}",
+        ended.out,
+        ended.said
+    );
 }
 
 #[test]

@@ -146,9 +146,9 @@ fn what_can_not_work_together() {
             refused(&[&["serve"], method, &with].concat(), &["no keys to encrypt with"]);
             refused(&[&["connect", "127.0.0.1:1"], method, &with].concat(), &["no keys to encrypt with"]);
         }
-        let ticket = [&["connect", "127.0.0.1:1"], method, &["--ticket-from", "127.0.0.1:1"]].concat();
-        refused(&ticket, &["no tickets", "--ticket-from"]);
     }
+    refused(&["connect", "127.0.0.1:1", "--ticket-from", "127.0.0.1:1"], &["no tickets", "--ticket-from"]);
+    refused(&["connect", "127.0.0.1:1", "--check", "--ticket-from", "127.0.0.1:1"], &["no tickets", "--keyring"]);
     refused(
         &["connect", "127.0.0.1:1", "--keyring", &keyring, "--ticket-from", "127.0.0.1:1", "--service", "mon"],
         &["mons take no tickets"],
