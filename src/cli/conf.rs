@@ -1,8 +1,8 @@
 //! What Ceph's own clients read without being told: `ceph.conf`, and the keyring that it names.
 
 use std::env;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +14,9 @@ use crate::peer::parse;
 
 /// Where Ceph's clients look for a configuration, one after the other; `~` is the user's home.
 const USUAL: [&str; 3] = ["/etc/ceph/ceph.conf", "~/.ceph/ceph.conf", "ceph.conf"];
+
+/// The longest configuration that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Which configuration to read.
 #[derive(Args)]
@@ -59,7 +62,7 @@ impl ConfArgs {
     /// The file that counts, and what is in it.
     fn file(&self) -> Result<Option<(PathBuf, Vec<u8>)>> {
         if let Some(path) = &self.conf {
-            let text = fs::read(path).with_context(|| format!("--conf {}", path.display()))?;
+            let text = read(path).with_context(|| format!("--conf {}", path.display()))?;
             return Ok(Some((path.clone(), text)));
         }
         if let Some(list) = set("CEPH_CONF") {
@@ -80,7 +83,7 @@ impl Settings {
         }
         let files = set("CEPH_KEYRING").map_or_else(|| self.conf.keyrings(), |list| self.conf.files(&list));
         let Some(path) = files.into_iter().map(PathBuf::from).find(|path| path.exists()) else { return Ok(None) };
-        if fs::File::open(&path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        if File::open(&path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
             // it may do without
             eprintln!("msgr2: the keyring {} may not be read by this user", path.display());
             return Ok(None);
@@ -118,10 +121,20 @@ fn at_home(path: &str) -> Option<PathBuf> {
     }
 }
 
+/// What is in a file, if it isn't too long to be a configuration.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too long for a configuration"));
+    }
+    Ok(text)
+}
+
 /// The first of these files that there is.
 fn first(paths: impl Iterator<Item = PathBuf>) -> Result<Option<(PathBuf, Vec<u8>)>> {
     for path in paths {
-        match fs::read(&path) {
+        match read(&path) {
             Ok(text) => return Ok(Some((path, text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).with_context(|| format!("{}", path.display())),

@@ -145,6 +145,7 @@ fn what_can_not_be_had() {
     };
     fails(&mut mon("/nonexistent/ceph.conf"), &["--conf /nonexistent/ceph.conf", "No such file"]);
     fails(home.connect().arg("--mon").env("CEPH_CONF", "/nonexistent"), &["$CEPH_CONF", "/nonexistent"]);
+    fails(&mut mon("/dev/zero"), &["--conf /dev/zero", "too long"]);
     let text = |name: &str, text: &str| home.conf(name, text);
     fails(&mut mon(&text("a", "[global]\nfsid = 1\n")), &["has no mon_host", "--mon HOSTS", "DNS"]);
     fails(&mut mon(&text("b", "[global]\nwhat\n")), &["/b: line 2"]);
