@@ -102,7 +102,7 @@ fn other_protocols() {
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP"),
         (b"\x15\x03\x01\x00\x02\x02\x46", "TLS"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
-        (b"220 mail.example ESMTP\r\n", "220 mail.example"),
+        (b"* OK IMAP4rev1 ready\r\n", "* OK IMAP4rev1"),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap().to_string();
