@@ -253,7 +253,7 @@ fn what_is_not_msgr2() {
     says(b"HTTP/1.1 400 Bad Request\r\n\r\n", &["HTTP", "3300"]);
     says(b"\x15\x03\x01\x00\x02\x02\x46", &["TLS"]);
     says(b"SSH-2.0-OpenSSH_9.6\r\n", &["SSH"]);
-    says(b"220 mail.example ESMTP\r\n", &["it sends \"220 mail.example ESMTP"]);
+    says(b"* OK IMAP4rev1 ready\r\n", &["it sends \"* OK IMAP4rev1 ready"]);
     says(b"ceph v3\nnothing", &["unknown banner of Ceph"]);
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     fails(&nobody.to_string(), &with, &["nobody listens", "Connection refused", "ceph mon dump"]);
