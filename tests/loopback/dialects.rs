@@ -68,6 +68,8 @@ fn a_mon_says_how_it_is() {
         ended.out,
         ended.said
     );
+    let ended = connect(&mon.addr, &["--measure"], "");
+    assert!(!ended.success && ended.said.contains("serve --behave echo"), "{}", ended.said);
 }
 
 #[test]
