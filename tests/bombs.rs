@@ -96,12 +96,14 @@ fn one_frame_of_empty_texts() {
     let scratch = Scratch::new();
     for algorithm in ALGORITHMS {
         // the first opens and has too many items, the second is too large at once
-        for (texts, why) in [(5_000_000, "more than 1048576 items"), (25_000_000, "when decompressed, of one")] {
+        for (texts, why) in [(5_000_000, "more than 1048576 items"), (12_000_000, "when decompressed, of one")] {
             let path = scratch.file("bomb.pcap");
             let (mut talk, _) = agreed(ConnectionMode::CRC, algorithm);
             bomb(&mut talk, algorithm, texts);
             write(&path, &talk, 0);
-            for options in WAYS {
+            // all ways cost time without optimisation
+            let ways = if algorithm == CompressionAlgorithm::ZSTD { &WAYS[..] } else { &WAYS[3..] };
+            for options in ways {
                 let shown = decode(options, &path);
                 assert!(shown.contains(why), "{algorithm} {texts} {options:?}: {}", last(&shown));
             }
@@ -121,7 +123,7 @@ fn twelve_frames_in_one_packet() {
         write(&path, &talk, 12);
         let keyring = scratch.file("keyring");
         std::fs::write(&keyring, cluster.authority.entities().to_text().as_bytes()).unwrap();
-        for options in WAYS {
+        for options in [WAYS[0], WAYS[3]] {
             let options = [&["--keyring", keyring.to_str().unwrap()], options].concat();
             let shown = decode(&options, &path);
             let (items, refused) =
@@ -145,7 +147,7 @@ fn more_fields_than_are_shown() {
     let messages: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let messages: Vec<&Value> = messages.iter().filter(|line| line["name"] == "MESSAGE").collect();
     assert_eq!(messages.len(), frames);
-    let shown = |line: &Value| line["fields"]["cmd"].as_array().map_or(0, Vec::len);
+    let shown = |line: &Value| line["fields"]["mon_command"]["cmd"].as_array().map_or(0, Vec::len);
     let left_out: Vec<u64> = messages.iter().map(|line| line["left_out"].as_u64().unwrap()).collect();
     // a frame's bound, the packet's after the first two
     assert!((100_000..=1 << 17).contains(&shown(messages[0])), "{}", shown(messages[0]));
