@@ -8,7 +8,7 @@ use msgr2::FINDINGS;
 use msgr2::field::{self, FIELDS};
 use msgr2::tracker::{Direction, RelationKind, Shown, Unit, UnitKind, show};
 use msgr2::v2_1;
-use msgr2::wire::{Field, Kind, Node, Recorded, Recorder, Secrecy};
+use msgr2::wire::{Brief, Field, Kind, Node, Recorded, Recorder, Secrecy};
 
 use crate::flow::{Bytes, Flows, Packet, Part, Placed, Segment};
 
@@ -18,6 +18,8 @@ const MOST_ITEMS: usize = 40_000;
 pub(crate) const MOST_OPENED: u8 = 3;
 /// The most packets that are named of those that a unit was put together from.
 const MOST_SEGMENTS: usize = 256;
+/// The most bytes of a unit's text; Wireshark shows fewer.
+const MOST_INFO: usize = 4096;
 /// The most units whose texts stand in the info column.
 const MOST_INFOS: usize = 24;
 
@@ -373,19 +375,19 @@ impl Page {
         if wish.tree {
             let mut recorder = self.recorder.take().unwrap_or_default();
             recorder.clear();
+            recorder.set_limit(MOST_ITEMS.saturating_sub(self.items.len()));
             let shown = show(unit, bytes, &mut recorder);
             recorder.finish(bytes.len());
             info = Some(self.info(unit, &shown));
             for node in recorder.nodes() {
-                if self.items.len() >= MOST_ITEMS {
-                    let text = self.text("Fields left out: there are too many in this packet");
-                    self.notes.push(Note { kind: NOT_SHOWN, start: at as u32, length: bytes.len() as u32, text });
-                    break;
-                }
                 let value = self.value(&recorder, node, bytes);
                 let start = if node.view == 0 { at as u32 + node.start } else { node.start };
                 let Node { field, depth, view, length, .. } = *node;
                 self.items.push(Item { field: field.index, depth, view, start, length, value });
+            }
+            if recorder.left_out() > 0 {
+                let text = self.format(format_args!("{} fields left out: there are too many", recorder.left_out()));
+                self.notes.push(Note { kind: NOT_SHOWN, start: at as u32, length: bytes.len() as u32, text });
             }
             for view in recorder.views() {
                 let (start, length) = (self.opened.len() as u32, view.bytes().len() as u32);
@@ -465,7 +467,10 @@ impl Page {
     fn info(&mut self, unit: &Unit, shown: &Shown<'_>) -> u32 {
         let cut = if unit.cut { " [cut short]" } else { "" };
         let from = if self.is_from_receiver(unit) { "[from the receiver] " } else { "" };
-        self.format(format_args!("{from}{shown}{cut}"))
+        let mut line = String::new();
+        // it ends where the text is long enough
+        let _ = write!(Brief::new(&mut line, MOST_INFO), "{shown}");
+        self.format(format_args!("{from}{line}{cut}"))
     }
 
     fn value(&mut self, recorder: &Recorder, node: &Node, bytes: &[u8]) -> Value {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
-use msgr2::tracker::{Direction, Event, Knowledge, SECRETS_TYPE, Stream};
+use msgr2::tracker::{Backlog, Direction, Event, Knowledge, SECRETS_TYPE, Stream};
 
 use crate::print::{Place, Printer, Style};
 use msgr2::capture::{
@@ -124,16 +124,19 @@ struct Decoder<W: Write> {
     streams: HashMap<u32, Connection>,
     printer: Printer<W>,
     knowledge: Knowledge,
+    backlog: Backlog,
 }
 
 struct Connection {
+    /// Where its last packet was.
+    place: Place,
     stream: Stream,
     open: [bool; 2],
 }
 
 impl<W: Write> Decoder<W> {
     fn new(printer: Printer<W>, knowledge: Knowledge) -> Self {
-        Decoder { streams: HashMap::new(), printer, knowledge }
+        Decoder { streams: HashMap::new(), printer, knowledge, backlog: Backlog::default() }
     }
 
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<()> {
@@ -141,13 +144,14 @@ impl<W: Write> Decoder<W> {
             Flow::ToServer => Direction::Forward,
             Flow::ToClient => Direction::Backward,
         };
+        let place = Place { packet: chunk.packet, stream: chunk.stream, src: chunk.src, dst: chunk.dst };
         let connection = self.streams.entry(chunk.stream).or_insert_with(|| {
             let mut stream = Stream::new(None);
             stream.set_knowledge(self.knowledge.clone());
-            Connection { stream, open: [true; 2] }
+            Connection { place, stream, open: [true; 2] }
         });
+        connection.place = place;
         connection.stream.at(chunk.packet);
-        let place = Place { packet: chunk.packet, stream: chunk.stream, src: chunk.src, dst: chunk.dst };
         let mut result = Ok(());
         let printer = &mut self.printer;
         let mut out = |event| {
@@ -163,9 +167,31 @@ impl<W: Write> Decoder<W> {
                 connection.open[direction as usize] = false;
             }
         }
+        let held = connection.stream.held();
         if connection.open == [false; 2] {
             self.streams.remove(&chunk.stream);
         }
-        result.map_err(Into::into)
+        result?;
+        self.relieve(chunk.stream, held)
+    }
+
+    /// A stream holds back so many bytes. If that is too much in all, who waits longest is shown as far as it came.
+    fn relieve(&mut self, stream: u32, held: usize) -> Result<()> {
+        let mut next = self.backlog.tell(stream, held);
+        while let Some(oldest) = next {
+            let mut result = Ok(());
+            let mut held = 0;
+            if let Some(Connection { place, stream, .. }) = self.streams.get_mut(&oldest) {
+                stream.give_up(&mut |event| {
+                    if let (Event::Unit(unit, bytes), Ok(())) = (&event, &result) {
+                        result = self.printer.unit(place, unit, bytes);
+                    }
+                });
+                held = stream.held();
+            }
+            result?;
+            next = self.backlog.tell(oldest, held);
+        }
+        Ok(())
     }
 }

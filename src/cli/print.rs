@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use msgr2::tracker::{Relation, Shown, Unit, UnitKind, show};
+use msgr2::tracker::{Bounds, Budget, Relation, Shown, Unit, UnitKind, show};
 use msgr2::v2_1;
 use msgr2::wire::{Kind, Node, Recorded, Recorder, tree};
 use serde_json::{Map, Value, json};
@@ -19,6 +19,7 @@ pub(crate) struct Style {
 }
 
 /// Where a frame ended.
+#[derive(Clone, Copy)]
 pub(crate) struct Place {
     /// The packet that completed it, from 1.
     pub packet: u32,
@@ -35,11 +36,18 @@ pub(crate) struct Printer<W> {
     out: W,
     style: Style,
     recorder: Recorder,
+    fields: Budget,
+    /// The captured bytes of which nothing was shown yet.
+    captured: usize,
 }
+
+/// The most fields that are shown. Frames of real traffic have some hundreds, the largest some thousands, and fewer than
+/// they have bytes.
+const FIELDS: Bounds = Bounds { frame: 1 << 17, packet: 1 << 18, capture: 1 << 22, per_byte: 1 };
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(out: W, style: Style) -> Self {
-        Printer { out, style, recorder: Recorder::new() }
+        Printer { out, style, recorder: Recorder::new(), fields: Budget::new(FIELDS), captured: 0 }
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
@@ -48,6 +56,7 @@ impl<W: Write> Printer<W> {
 
     /// A unit, and what is in it if it opens.
     pub(crate) fn unit(&mut self, place: &Place, unit: &Unit, bytes: &[u8]) -> io::Result<()> {
+        self.captured = bytes.len();
         self.nested(place, unit, bytes, unit.record())
     }
 
@@ -73,8 +82,15 @@ impl<W: Write> Printer<W> {
 
     fn line(&mut self, place: &Place, unit: &Unit, bytes: &[u8], record: Option<u64>) -> io::Result<()> {
         self.recorder.clear();
+        if !self.style.json && !self.style.verbose {
+            return self.text(place, unit, &show(unit, bytes, &mut ()), bytes);
+        }
+        // what was opened was not captured
+        let grant = self.fields.grant(place.packet, std::mem::take(&mut self.captured));
+        self.recorder.set_limit(grant.amount.try_into().unwrap_or(usize::MAX));
         let shown = show(unit, bytes, &mut self.recorder);
         self.recorder.finish(bytes.len());
+        self.fields.spend(self.recorder.nodes().len() as u64);
         if self.style.json { self.json(place, unit, bytes, record) } else { self.text(place, unit, &shown, bytes) }
     }
 
@@ -106,13 +122,16 @@ impl<W: Write> Printer<W> {
                 };
                 writeln!(self.out, "    {start:>6}+{:<5} {:indent$}{}: {text}", node.length, "", node.field.label)?;
             }
+            if self.recorder.left_out() > 0 {
+                writeln!(self.out, "    {} more fields left out: there are too many", self.recorder.left_out())?;
+            }
         }
         Ok(())
     }
 
     fn json(&mut self, place: &Place, unit: &Unit, bytes: &[u8], record: Option<u64>) -> io::Result<()> {
-        let all = tree::to_json_limited(&self.recorder, &[bytes], self.style.max_bytes);
-        let (name, fields) = split(unit, &all);
+        let mut all = tree::to_json_limited(&self.recorder, &[bytes], self.style.max_bytes);
+        let (name, fields) = split(unit, &mut all, self.style.verbose);
         let findings: Vec<Value> = unit
             .findings
             .iter()
@@ -152,6 +171,9 @@ impl<W: Write> Printer<W> {
         if unit.cut {
             line["cut"] = json!({ "captured": bytes.len(), "length": unit.length });
         }
+        if self.recorder.left_out() > 0 {
+            line["left_out"] = self.recorder.left_out().into();
+        }
         if self.style.verbose {
             line["frame"] = all;
         }
@@ -160,14 +182,20 @@ impl<W: Write> Printer<W> {
     }
 }
 
-/// A unit's name, and the fields of its payload without the envelope around it.
-fn split(unit: &Unit, all: &Value) -> (String, Value) {
-    let payload = |name: String| {
-        let payload = all.get(name.to_lowercase()).cloned();
+/// A unit's name, and the fields of its payload without the envelope around it. They are copied only if all fields are
+/// to be shown, too: there may be many.
+fn split(unit: &Unit, all: &mut Value, copied: bool) -> (String, Value) {
+    let mut part = |name: &str| match all.get_mut(name) {
+        Some(part) if copied => Some(part.clone()),
+        Some(part) => Some(part.take()),
+        None => None,
+    };
+    let mut payload = |name: String| {
+        let payload = part(&name.to_lowercase());
         (name, payload.unwrap_or_else(|| Value::Object(Map::new())))
     };
     match unit.kind {
-        UnitKind::Banner => ("BANNER".into(), all.get("banner").cloned().unwrap_or_default()),
+        UnitKind::Banner => ("BANNER".into(), part("banner").unwrap_or_default()),
         UnitKind::Frame(_) | UnitKind::Segments(_) if !unit.inner().is_empty() => {
             ("COMPRESSED_FRAME".into(), Value::Object(Map::new()))
         }

@@ -67,12 +67,12 @@ pub(super) fn message<'a, T: Trace>(
     }
     let frame = v2_1::Frame::decode(tag, segments, context, &mut ()).ok()?;
     let v2_1::Frame::Message(message) = &frame else { return None };
-    let body = read(&message.header, segments, context, &mut ())?.ok()?;
+    read(&message.header, segments, context, &mut ())?.ok()?;
     trace.open(field::V2_0_MESSAGE_FRAME, segments.start());
     again(segments.reader(0).composite::<MessageHeader, _, _>(trace, field::V2_0_MESSAGE_HEADER, context));
-    again(read(&message.header, segments, context, trace));
+    let body = read(&message.header, segments, context, trace);
     trace.close(segments.end(), None);
-    Some((frame, body))
+    Some((frame, body?.ok()?))
 }
 
 /// The same for the proposal.
@@ -88,16 +88,16 @@ pub(super) fn msg<'a, T: Trace>(
     let frame = proposal::Frame::decode(tag, payload, context, &mut ()).ok()?;
     let proposal::Frame::Msg(msg) = &frame else { return None };
     let parts = parts(msg, payload);
-    let body = read(&msg.header, &parts, context, &mut ())?.ok()?;
+    read(&msg.header, &parts, context, &mut ())?.ok()?;
     let reader: &mut Reader<'a> = &mut payload.reader(0);
     trace.open(field::PROPOSAL_MSG_FRAME, payload.start());
     again(reader.composite::<MessageHeader, _, _>(trace, field::PROPOSAL_MSG_HEADER, context));
     for length in [field::PROPOSAL_MSG_FRONT_LEN, field::PROPOSAL_MSG_MIDDLE_LEN, field::PROPOSAL_MSG_DATA_LEN] {
         again(reader.scalar::<u32, _>(trace, length));
     }
-    again(read(&msg.header, &parts, context, trace));
+    let body = read(&msg.header, &parts, context, trace);
     trace.close(payload.end(), None);
-    Some((frame, body))
+    Some((frame, body?.ok()?))
 }
 
 /// What was read without a trace reads with one, too.

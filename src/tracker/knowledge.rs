@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
+use super::budget::{Bounds, Budget, Grant};
 use crate::auth::cephx::Keys;
 use crate::auth::cephx::passive::{Authenticated, InSession, Learnt, Renewed, Shown, Shut};
 use crate::auth::{EntityName, Key, Keyring, KeyringError, ServiceKeys};
@@ -27,11 +28,24 @@ pub struct Knowledge(Arc<Mutex<Known>>);
 struct Known {
     learnt: Learnt,
     sessions: Sessions,
+    /// The bytes that frames may decompress to.
+    decompressed: Budget,
+}
+
+/// The most bytes that frames may decompress to. An object has 4 or 8 MiB as a rule, and one frame carries it; what is
+/// larger is allowed as far as it is no more than eight times the frame.
+const DECOMPRESSED: Bounds = Bounds { frame: 24 << 20, packet: 32 << 20, capture: 1 << 30, per_byte: 8 };
+
+impl Known {
+    fn new(keyring: Keyring) -> Self {
+        let decompressed = Budget::new(DECOMPRESSED);
+        Known { learnt: Learnt::new(keyring), sessions: Sessions::default(), decompressed }
+    }
 }
 
 impl Default for Known {
     fn default() -> Self {
-        Known { learnt: Learnt::new(Keyring::new()), sessions: Sessions::default() }
+        Known::new(Keyring::new())
     }
 }
 
@@ -51,8 +65,7 @@ impl fmt::Debug for Knowledge {
 impl Knowledge {
     /// The keys of entities, and nothing else yet.
     pub fn with_keyring(keyring: Keyring) -> Self {
-        let known = Known { learnt: Learnt::new(keyring), sessions: Sessions::default() };
-        Knowledge(Arc::new(Mutex::new(known)))
+        Knowledge(Arc::new(Mutex::new(Known::new(keyring))))
     }
 
     /// More keys of entities. Of two keys of one entity the later counts; returns whose key was replaced by another.
@@ -148,6 +161,16 @@ impl Knowledge {
     /// The packet in which a session began.
     pub(super) fn session(&self, cookies: (u64, u64)) -> Option<u32> {
         self.known().sessions.begun.get(&cookies).copied()
+    }
+
+    /// What a compressed frame of so many bytes, which ends in this packet, may decompress to.
+    pub(super) fn may_decompress(&self, packet: u32, captured: usize) -> Grant {
+        self.known().decompressed.grant(packet, captured)
+    }
+
+    /// So many bytes were decompressed.
+    pub(super) fn decompressed(&self, bytes: u64) {
+        self.known().decompressed.spend(bytes);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -8,7 +8,9 @@
 //! Which dialect a connection speaks its first banner shows. [`Knowledge`], shared by all connections of a capture,
 //! opens what is encrypted.
 
+mod backlog;
 mod body;
+mod budget;
 mod knowledge;
 mod order;
 mod progress;
@@ -20,6 +22,8 @@ mod stream;
 mod unit;
 mod v2;
 
+pub use backlog::Backlog;
+pub use budget::{Bounds, Budget, Grant, Scope};
 pub use knowledge::{Knowledge, SECRETS_TYPE};
 pub use seals::SealKeys;
 pub use show::{Shown, show};
@@ -235,7 +239,7 @@ impl Tracker {
         }
         let mut step = match &mut self.family {
             Family::Unknown { .. } => Step::Foreign,
-            Family::V2(v2) => v2.next(direction, bytes, more, self.check),
+            Family::V2(v2) => v2.next(direction, bytes, more, self.check, self.packet),
             Family::Proposal(proposal) => proposal.next(direction, bytes, more, self.packet),
         };
         if let Step::Unit(unit) = &mut step {

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{Direction, Knowledge, Step, Tracker, Unit};
+use crate::FindingKind;
 use crate::foreign::Foreign;
 use crate::frame::Check;
 use crate::wire::End;
@@ -86,6 +87,30 @@ impl Stream {
         self.drain(direction, false, out);
         if let Some(unit) = self.tracker.end(direction, end) {
             out(Event::Unit(unit, Bytes::new()));
+        }
+    }
+
+    /// How many bytes wait for the rest of their unit, of both directions.
+    pub fn held(&self) -> usize {
+        self.buffers.iter().map(|buffer| buffer.bytes.len()).sum()
+    }
+
+    /// Gives up what waits for the rest of its unit: nobody may keep so much for it. What comes later is behind a gap.
+    pub fn give_up(&mut self, out: &mut impl FnMut(Event)) {
+        for direction in [Direction::Forward, Direction::Backward] {
+            let held = self.buffers[direction as usize].bytes.len();
+            if held == 0 {
+                continue;
+            }
+            self.gap(direction, &mut |mut event| {
+                if let Event::Unit(unit, _) = &mut event {
+                    let detail = format!("{held} bytes, the rest of which was long in coming");
+                    unit.report(FindingKind::Lost, 0, unit.length as usize, detail);
+                }
+                out(event);
+            });
+            // the room goes too
+            self.buffers[direction as usize].bytes = BytesMut::new();
         }
     }
 

@@ -264,7 +264,7 @@ impl Unit {
                 opener.open(*op, head, frame, &mut view).ok()?;
             }
             Opens::Compressed { head, algorithm } => {
-                view = v2::decompressed(self, head, *algorithm, bytes).ok()?.concat();
+                view = v2::decompressed(self, head, *algorithm, bytes)?;
             }
         }
         Some(view)

@@ -45,6 +45,11 @@ pub enum ErrorKind {
         /// How many are allowed.
         limit: u64,
     },
+    /// More items in all lists of a segment than a reader takes.
+    TooManyItems {
+        /// How many are allowed.
+        limit: u64,
+    },
     /// A constant field has another value.
     NotConstant,
     /// Only a newer reader understands the structure.
@@ -76,6 +81,7 @@ impl ErrorKind {
             ErrorKind::Incomplete { .. } => "incomplete",
             ErrorKind::Trailing { .. } => "trailing",
             ErrorKind::TooMany { .. } => "too_many",
+            ErrorKind::TooManyItems { .. } => "too_many_items",
             ErrorKind::NotConstant => "not_constant",
             ErrorKind::Incompatible { .. } => "incompatible",
             ErrorKind::NotBoolean { .. } => "not_boolean",
@@ -93,6 +99,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Incomplete { missing } => write!(f, "ends {missing} byte(s) early"),
             ErrorKind::Trailing { left } => write!(f, "{left} byte(s) left over"),
             ErrorKind::TooMany { found, limit } => write!(f, "{found} where {limit} are allowed"),
+            ErrorKind::TooManyItems { limit } => write!(f, "more than {limit} items in the lists of one segment"),
             ErrorKind::NotConstant => write!(f, "not the value that the protocol fixes"),
             ErrorKind::Incompatible { compat, known } => {
                 write!(f, "takes a reader of version {compat}, this one knows {known}")

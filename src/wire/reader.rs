@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::limits;
+
 use super::{Blob, Composite, Error, ErrorKind, Field, Integer, Scalar, Unseal};
 
 /// The value of a field as the trace gets it.
@@ -81,17 +83,19 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     base: usize,
+    /// How many more items of lists are taken.
+    items: u64,
 }
 
 impl<'a> Reader<'a> {
     /// Reads a whole view.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, at: 0, base: 0 }
+        Reader::at(bytes, 0)
     }
 
     /// Reads a part of a view, which begins at `base`.
     pub fn at(bytes: &'a [u8], base: usize) -> Self {
-        Reader { bytes, at: 0, base }
+        Reader { bytes, at: 0, base, items: limits::MAX_ITEMS }
     }
 
     /// The place of the next byte in the view.
@@ -140,11 +144,17 @@ impl<'a> Reader<'a> {
         Error::new(ErrorKind::Incomplete { missing: wanted - self.left() }, self.offset())
     }
 
-    /// Takes a part as a reader of its own.
+    /// Takes a part as a reader of its own; [`Reader::join`] is to be told of it when it was read.
     #[inline]
     pub fn part(&mut self, n: usize) -> Result<Reader<'a>, Error> {
         let base = self.offset();
-        Ok(Reader { bytes: self.take(n)?, at: 0, base })
+        Ok(Reader { bytes: self.take(n)?, at: 0, base, items: self.items })
+    }
+
+    /// A part was read: the items in it count for the whole.
+    #[inline]
+    pub fn join(&mut self, part: &Reader<'_>) {
+        self.items = part.items;
     }
 
     /// A plain value.
@@ -253,13 +263,18 @@ impl<'a> Reader<'a> {
             return Err(Error::new(ErrorKind::TooMany { found: count, limit: bound.max }, start).within(field));
         }
         // room only for items whose bytes are there
-        let room = (self.left() / bound.min_size.max(1)) as u64;
+        let room = self.items.min((self.left() / bound.min_size.max(1)) as u64);
         let mut items = Vec::with_capacity(count.min(room) as usize);
         for index in 0..count {
             if bound.min_size == 0 && items.len() > MOST_EMPTY_ITEMS {
                 let kind = ErrorKind::TooMany { found: count, limit: MOST_EMPTY_ITEMS as u64 };
                 return Err(Error::new(kind, start).within(field));
             }
+            let Some(left) = self.items.checked_sub(1) else {
+                let error = Error::new(ErrorKind::TooManyItems { limit: limits::MAX_ITEMS }, self.offset());
+                return Err(error.in_item(index as usize).within(field));
+            };
+            self.items = left;
             items.push(item(self, trace).map_err(|e| e.in_item(index as usize).within(field))?);
         }
         trace.close(self.offset(), None);
@@ -342,7 +357,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<V>, Error> {
         let start = self.offset();
         let content = self.prefixed::<L>(max).map_err(|e| e.within(field))?;
-        Self::content(trace, field, start, content, read)
+        self.content(trace, field, start, content, read)
     }
 
     /// What stands in bytes whose length is known already. Nothing, if it is 0.
@@ -357,7 +372,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<V>, Error> {
         let start = self.offset();
         let content = self.exactly(length, max).map_err(|e| e.within(field))?;
-        Self::content(trace, field, start, content, read)
+        self.content(trace, field, start, content, read)
     }
 
     /// What stands in all bytes that are left. Nothing, if there are none.
@@ -370,11 +385,12 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<V>, Error> {
         let start = self.offset();
         let content = self.part(self.left())?;
-        Self::content(trace, field, start, content, read)
+        self.content(trace, field, start, content, read)
     }
 
     #[inline]
     fn content<V, T: Trace>(
+        &mut self,
         trace: &mut T,
         field: Field,
         start: usize,
@@ -388,6 +404,7 @@ impl<'a> Reader<'a> {
         trace.open(field, start);
         let value = read(&mut content, trace).map_err(|e| e.within(field))?;
         content.end().map_err(|e| e.within(field))?;
+        self.join(&content);
         trace.close(content.offset(), None);
         Ok(Some(value))
     }

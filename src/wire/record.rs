@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::show::Brief;
 use super::{Error, Field, Reader, Trace, Unseal, Value};
 
 /// The most sealed blobs of one frame that are opened.
 pub const MOST_VIEWS: usize = 256;
 /// The most bytes of one frame's sealed blobs that are decrypted; what is sealed on purpose is small.
 const MOST_SEALED: usize = 1 << 20;
+/// The most bytes of a structure's text: it is a line for people, and what it is made of follows field by field.
+const MOST_SUMMARY: usize = 4096;
 /// How deep sealed blobs may stand in each other to be opened.
 const MOST_NESTED: u8 = 4;
 
@@ -83,7 +86,7 @@ pub struct Recorder {
     base: u16,
     view: u16,
     limit: usize,
-    truncated: bool,
+    left_out: usize,
     unseal: Option<Arc<dyn Unseal>>,
     views: Vec<View>,
     /// What is left to be decrypted of this frame, in bytes.
@@ -105,7 +108,7 @@ impl Recorder {
         Recorder::with_limit(usize::MAX)
     }
 
-    /// An empty one that keeps at most so many nodes; then [`Recorder::truncated`] says so.
+    /// An empty one that keeps at most so many nodes; [`Recorder::left_out`] counts the others.
     pub fn with_limit(limit: usize) -> Self {
         Recorder {
             nodes: Vec::new(),
@@ -114,7 +117,7 @@ impl Recorder {
             base: 0,
             view: 0,
             limit,
-            truncated: false,
+            left_out: 0,
             unseal: None,
             views: Vec::new(),
             budget: MOST_SEALED,
@@ -130,7 +133,7 @@ impl Recorder {
         self.texts.clear();
         self.base = 0;
         self.view = 0;
-        self.truncated = false;
+        self.left_out = 0;
         self.views.clear();
         self.secrets.clear();
         self.budget = MOST_SEALED;
@@ -171,14 +174,19 @@ impl Recorder {
         }
     }
 
-    /// Whether nodes were left out because there were too many.
-    pub fn truncated(&self) -> bool {
-        self.truncated
+    /// How many nodes were left out because there were too many.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// From here on at most so many nodes are kept.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     fn push(&mut self, node: Node) -> usize {
         if self.nodes.len() >= self.limit {
-            self.truncated = true;
+            self.left_out += 1;
             return usize::MAX;
         }
         self.nodes.push(node);
@@ -230,8 +238,8 @@ impl Trace for Recorder {
         node.length = (end as u32).saturating_sub(node.start);
         if let Some(summary) = summary {
             let start = self.texts.len() as u32;
-            // a String takes all that is written to it
-            let _ = write!(self.texts, "{summary}");
+            // it ends where the text is long enough
+            let _ = write!(Brief::new(&mut self.texts, MOST_SUMMARY), "{summary}");
             node.value = Recorded::Text(start, self.texts.len() as u32);
         }
     }

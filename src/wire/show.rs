@@ -4,6 +4,33 @@ use std::fmt;
 
 use super::FlagsInfo;
 
+/// Takes the beginning of what is written to it: so many bytes, and `…` in the place of the rest, which is not formed.
+pub struct Brief<'t> {
+    text: &'t mut String,
+    left: usize,
+}
+
+impl<'t> Brief<'t> {
+    /// Puts at most so many bytes behind what is in a text.
+    pub fn new(text: &'t mut String, most: usize) -> Self {
+        Brief { text, left: most }
+    }
+}
+
+impl fmt::Write for Brief<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= self.left {
+            self.left -= text.len();
+            self.text.push_str(text);
+            return Ok(());
+        }
+        self.text.push_str(&text[..text.floor_char_boundary(self.left)]);
+        self.text.push('…');
+        self.left = 0;
+        Err(fmt::Error)
+    }
+}
+
 /// Items with commas between them, in brackets.
 pub struct Join<'a, T>(pub &'a [T]);
 

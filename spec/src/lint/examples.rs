@@ -7,8 +7,16 @@ use super::{Body, BodyKind, Lint, Site};
 use crate::expr::parse_hex;
 
 /// The errors that a reader knows; those that only writers meet are not among them.
-const ERRORS: &[&str] =
-    &["incomplete", "trailing", "too_many", "not_constant", "incompatible", "not_boolean", "not_text"];
+const ERRORS: &[&str] = &[
+    "incomplete",
+    "trailing",
+    "too_many",
+    "too_many_items",
+    "not_constant",
+    "incompatible",
+    "not_boolean",
+    "not_text",
+];
 
 impl<'a> Lint<'a> {
     pub(super) fn examples(&mut self) {

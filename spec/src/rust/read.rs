@@ -51,7 +51,9 @@ impl<'a> Generator<'a> {
             statements.extend(quote!(let extra = r.extra(t, field::COMMON_EXTRA);));
             results.push(quote!(extra));
         }
-        Ok(quote!(#statements Ok(Self { #(#results),* })))
+        // the items of its lists count for what is around it
+        let join = s.versioned.as_ref().and_then(|v| v.compat).map(|_| quote!(whole.join(r);));
+        Ok(quote!(#statements #join Ok(Self { #(#results),* })))
     }
 
     fn read_header(&self, versioned: &Versioned) -> TokenStream {
@@ -67,7 +69,8 @@ impl<'a> Generator<'a> {
                     return Err(wire::Error::new(kind, at).within(field::COMMON_STRUCT_COMPAT));
                 }
                 let length: u32 = r.scalar(t, field::COMMON_STRUCT_LEN)?;
-                let r = &mut r.part(length as usize).map_err(|e| e.within(field::COMMON_STRUCT_LEN))?;
+                let whole = r;
+                let r = &mut whole.part(length as usize).map_err(|e| e.within(field::COMMON_STRUCT_LEN))?;
             }
         });
         quote!(#marker #version #rest)

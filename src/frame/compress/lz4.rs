@@ -20,32 +20,33 @@ pub(super) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-pub(super) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+pub(super) fn decompress(bytes: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), DecompressError> {
     let malformed = |what| DecompressError::Malformed { algorithm: CompressionAlgorithm::LZ4, what };
     let (count, rest) = bytes.split_first_chunk().ok_or(malformed("its number of blocks is cut"))?;
     let lengths_len = u64::from(u32::from_le_bytes(*count)) * 8;
     let lengths_len = usize::try_from(lengths_len).unwrap_or(usize::MAX);
     let (lengths, mut blocks) = rest.split_at_checked(lengths_len).ok_or(malformed("its lengths are cut"))?;
-    let mut out = Vec::new();
+    let begin = out.len();
     for lengths in lengths.as_chunks::<8>().0 {
         let (original, compressed) = lengths.split_at(4);
         let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
         let (original, compressed) = (number(original), number(compressed));
         let (block, rest) = blocks.split_at_checked(compressed).ok_or(malformed("a block is cut"))?;
-        if original > limit - out.len() {
+        if original > limit - (out.len() - begin) {
             return Err(DecompressError::TooLarge { limit });
         }
         if original > block.len().saturating_mul(MOST_EXPANSION) {
             return Err(malformed("a block announces more than it can hold"));
         }
-        let window = &out[out.len().saturating_sub(WINDOW)..];
-        let decompressed =
-            block::decompress_with_dict(block, original, window).map_err(|_| malformed("a block can't be read"))?;
-        if decompressed.len() != original {
+        let start = out.len();
+        out.resize(start + original, 0);
+        let (before, here) = out.split_at_mut(start);
+        let window = &before[start.saturating_sub(WINDOW).max(begin)..];
+        let made = block::decompress_into_with_dict(block, here, window);
+        if made.map_err(|_| malformed("a block can't be read"))? != original {
             return Err(malformed("a block holds less than it announces"));
         }
-        out.extend_from_slice(&decompressed);
         blocks = rest;
     }
-    if blocks.is_empty() { Ok(out) } else { Err(malformed("there are bytes behind the blocks")) }
+    if blocks.is_empty() { Ok(()) } else { Err(malformed("there are bytes behind the blocks")) }
 }

@@ -43,6 +43,16 @@ pub enum DecompressError {
     },
 }
 
+impl DecompressError {
+    /// The same error, seen from the frame: its limit is that of all segments together.
+    fn within(self, limit: usize) -> Self {
+        match self {
+            DecompressError::TooLarge { .. } => DecompressError::TooLarge { limit },
+            error => error,
+        }
+    }
+}
+
 /// Compresses each segment that isn't empty. `None` where that can't be done; the frame then goes as it is.
 pub fn compress(algorithm: CompressionAlgorithm, segments: &[Bytes; 4]) -> Option<[Bytes; 4]> {
     let one: fn(&[u8]) -> Option<Vec<u8>> = match algorithm {
@@ -61,14 +71,27 @@ pub fn compress(algorithm: CompressionAlgorithm, segments: &[Bytes; 4]) -> Optio
 
 /// Decompresses a segment, to at most `limit` bytes. An empty one is empty.
 pub fn decompress(algorithm: CompressionAlgorithm, bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    let mut out = Vec::new();
+    append(algorithm, bytes, limit, &mut out)?;
+    Ok(out)
+}
+
+/// Decompresses a segment to the end of `out`, which grows by at most `limit` bytes. What an error leaves there is of
+/// no use.
+fn append(
+    algorithm: CompressionAlgorithm,
+    bytes: &[u8],
+    limit: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), DecompressError> {
     if bytes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     match algorithm {
-        CompressionAlgorithm::SNAPPY => snappy::decompress(bytes, limit),
-        CompressionAlgorithm::ZLIB => zlib::decompress(bytes, limit),
-        CompressionAlgorithm::ZSTD => zstandard::decompress(bytes, limit),
-        CompressionAlgorithm::LZ4 => lz4::decompress(bytes, limit),
+        CompressionAlgorithm::SNAPPY => snappy::decompress(bytes, limit, out),
+        CompressionAlgorithm::ZLIB => zlib::decompress(bytes, limit, out),
+        CompressionAlgorithm::ZSTD => zstandard::decompress(bytes, limit, out),
+        CompressionAlgorithm::LZ4 => lz4::decompress(bytes, limit, out),
         other => Err(DecompressError::Unsupported(other)),
     }
 }
@@ -82,19 +105,31 @@ pub fn decompress_segments(
     let mut left = limit;
     let mut all = [const { Vec::new() }; 4];
     for (index, to) in all.iter_mut().enumerate() {
-        *to = decompress(algorithm, segments.bytes(index), left).map_err(|error| match error {
-            DecompressError::TooLarge { .. } => (index, DecompressError::TooLarge { limit }),
-            error => (index, error),
-        })?;
+        *to = decompress(algorithm, segments.bytes(index), left).map_err(|error| (index, error.within(limit)))?;
         left -= to.len();
     }
     Ok(all)
 }
 
-/// Reads to the end, but not more than the limit. `None` is more.
-fn read_bounded(mut from: impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut out = Vec::new();
-    (&mut from).take(limit as u64).read_to_end(&mut out)?;
-    let more = out.len() == limit && from.read(&mut [0])? > 0;
-    Ok((!more).then_some(out))
+/// The same, one behind the other in a single buffer, with the length of each.
+pub fn decompress_joined(
+    algorithm: CompressionAlgorithm,
+    segments: &Segments<'_>,
+    limit: usize,
+) -> Result<(Vec<u8>, [u32; 4]), (usize, DecompressError)> {
+    let (mut all, mut lengths) = (Vec::new(), [0; 4]);
+    for (index, length) in lengths.iter_mut().enumerate() {
+        let start = all.len();
+        append(algorithm, segments.bytes(index), limit - start, &mut all)
+            .map_err(|error| (index, error.within(limit)))?;
+        *length = (all.len() - start) as u32;
+    }
+    Ok((all, lengths))
+}
+
+/// Reads to the end, but not more than the limit, and says how much that was. `None` is more.
+fn read_bounded(mut from: impl Read, limit: usize, out: &mut Vec<u8>) -> io::Result<Option<usize>> {
+    let read = (&mut from).take(limit as u64).read_to_end(out)?;
+    let more = read == limit && from.read(&mut [0])? > 0;
+    Ok((!more).then_some(read))
 }

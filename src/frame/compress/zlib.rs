@@ -20,10 +20,10 @@ pub(super) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-pub(super) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+pub(super) fn decompress(bytes: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), DecompressError> {
     let malformed = |what| DecompressError::Malformed { algorithm: CompressionAlgorithm::ZLIB, what };
     let mut stream = bytes.get(1..).unwrap_or_default();
-    let out = read_bounded(DeflateDecoder::new(&mut stream), limit).map_err(|_| malformed("the stream is damaged"))?;
-    let out = out.ok_or(DecompressError::TooLarge { limit })?;
-    if stream.is_empty() { Ok(out) } else { Err(malformed("there are bytes behind the stream")) }
+    let made = read_bounded(DeflateDecoder::new(&mut stream), limit, out);
+    made.map_err(|_| malformed("the stream is damaged"))?.ok_or(DecompressError::TooLarge { limit })?;
+    if stream.is_empty() { Ok(()) } else { Err(malformed("there are bytes behind the stream")) }
 }

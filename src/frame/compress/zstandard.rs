@@ -16,7 +16,7 @@ pub(super) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-pub(super) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+pub(super) fn decompress(bytes: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), DecompressError> {
     let malformed = |what| DecompressError::Malformed { algorithm: CompressionAlgorithm::ZSTD, what };
     let (length, frame) = bytes.split_first_chunk().ok_or(malformed("its length is cut"))?;
     let length = u32::from_le_bytes(*length) as usize;
@@ -29,11 +29,10 @@ pub(super) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Decompre
     let window = limit.max(1).ilog2() + 1;
     decoder.window_log_max(window.clamp(*WINDOW.start(), *WINDOW.end())).map_err(damaged)?;
     // the announced length has to be right, so that more needn't be made than that
-    let out =
-        read_bounded(&mut decoder, length).map_err(damaged)?.ok_or(malformed("it holds more than it announces"))?;
-    if out.len() != length {
+    let made = read_bounded(&mut decoder, length, out).map_err(damaged)?;
+    if made.ok_or(malformed("it holds more than it announces"))? != length {
         return Err(malformed("it holds less than it announces"));
     }
     let left = decoder.finish();
-    if left.is_empty() { Ok(out) } else { Err(malformed("there are bytes behind the frame")) }
+    if left.is_empty() { Ok(()) } else { Err(malformed("there are bytes behind the frame")) }
 }

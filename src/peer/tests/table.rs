@@ -75,7 +75,13 @@ fn every_tag_in_every_state() {
                             errors += 1;
                         }
                         None if dropped => drops += 1,
-                        None if legal => moves += 1,
+                        None if legal => {
+                            let to = row.moves(tag).iter().map(|step| table[usize::from(step.to)].name);
+                            let to: Vec<&str> = to.collect();
+                            let state = network.nodes[node].endpoint.state_name(id).unwrap_or("gone");
+                            assert!(to.contains(&state), "{} {tag:#x}: to {state}, not {to:?}", row.name);
+                            moves += 1;
+                        }
                         // what comes to a connection that is over is ignored
                         None => assert_eq!(row.name, "closed", "{} {tag:#x} is passed over in silence", row.name),
                     }

@@ -9,6 +9,7 @@ mod secure;
 mod take;
 
 use auth::Auth;
+use compressed::Agreement;
 pub(super) use compressed::decompressed;
 use monitor::MonSession;
 use secure::Secure;
@@ -19,7 +20,7 @@ use super::unit::{Direction, Mode, Unit, UnitKind};
 use super::{BANNER_PREFIX, Knowledge, Step};
 use crate::auth::cephx::passive::Shut;
 use crate::frame::{self, Check, Dialect, Head, HeadError, PREAMBLE_LEN, Revision};
-use crate::types::{CompressionAlgorithm, Msgr2Features};
+use crate::types::Msgr2Features;
 use crate::wire::Reader;
 use crate::{Context, FindingKind, Guard, v2_0};
 
@@ -63,8 +64,9 @@ pub(super) struct Connection {
     auth: Auth,
     /// With whom the server is a monitor, and its handshake could be opened.
     mon: Option<MonSession>,
-    /// The algorithm that both sides have agreed on; `None` as long as nothing is known of it.
-    compression: Option<CompressionAlgorithm>,
+    compression: Agreement,
+    /// The packet that completes what comes next; 0 if that isn't known.
+    packet: u32,
     /// Why frames in secure mode can't be opened, until it has been said.
     shut: Option<String>,
     check: Check,
@@ -88,7 +90,8 @@ impl Connection {
             order: Some(Order::new(&order::V2, client)),
             auth: Auth::default(),
             mon: None,
-            compression: None,
+            compression: Agreement::default(),
+            packet: 0,
             shut: None,
             check: Check::Crc,
             seals: seals::Seals::default(),
@@ -148,8 +151,8 @@ impl Connection {
     }
 
     /// The next unit of a direction.
-    pub(super) fn next(&mut self, direction: Direction, bytes: &[u8], more: bool, check: Check) -> Step {
-        self.check = check;
+    pub(super) fn next(&mut self, direction: Direction, bytes: &[u8], more: bool, check: Check, packet: u32) -> Step {
+        (self.check, self.packet) = (check, packet);
         match self.sides[direction as usize].phase {
             Phase::Banner => self.banner(direction, bytes, more),
             Phase::Frames => self.frame(direction, bytes, more, false),

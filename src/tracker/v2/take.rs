@@ -98,7 +98,8 @@ impl Connection {
                     unit.report(FindingKind::BadSignature, start, length, "of what was received before it".into());
                 }
             }
-            Frame::CompressionDone(done) => self.compression = Some(done.algorithm),
+            Frame::CompressionRequest(request) => self.compression_asked(unit.direction, request),
+            Frame::CompressionDone(done) => self.compression_answered(unit.direction, done),
             Frame::Message(message) => {
                 let keys =
                     self.mon.as_mut().and_then(|mon| mon.message(message, segments, &self.context, &self.knowledge));

@@ -168,6 +168,11 @@ fn every_tag_in_every_state() {
                                 errors += 1;
                             }
                             None if legal || dropped => {
+                                // what is dropped changes nothing
+                                let to = row.moves(tag).iter().map(|step| table[usize::from(step.to)].name);
+                                let to: Vec<&str> = if dropped { vec![row.name] } else { to.collect() };
+                                let state = network.nodes[node].endpoint.state_name(id).unwrap_or("gone");
+                                assert!(to.contains(&state), "{} {tag}: to {state}, not {to:?}", row.name);
                                 moves += 1;
                                 if kind == 0 {
                                     made.insert((row.name, Tag(tag)));
