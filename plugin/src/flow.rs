@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use msgr2::capture::{self, Chunk, Direction as Way, Kind, Limits, Position, Reassembler};
 use msgr2::frame::{Check, Dialect};
-use msgr2::tracker::{Direction, Event, Knowledge, Stream, Unit};
+use msgr2::tracker::{Backlog, Direction, Event, Knowledge, Stream, Unit};
 use msgr2::types::AuthMethod;
 
 /// The connections of a capture.
@@ -18,6 +18,8 @@ pub(crate) struct Flows {
     reassembler: Reassembler,
     connections: HashMap<u32, Connection>,
     packets: HashMap<u32, Packet>,
+    /// What waits in all of them for the rest of a unit.
+    backlog: Backlog,
     check: Check,
     knowledge: Knowledge,
     /// What is wrong with the keys that the user gave, until it has been said.
@@ -138,6 +140,7 @@ impl Flows {
             reassembler: Reassembler::new(Limits::default()),
             connections: HashMap::new(),
             packets: HashMap::new(),
+            backlog: Backlog::default(),
             check,
             knowledge,
             trouble,
@@ -159,11 +162,19 @@ impl Flows {
     /// Takes the segment of a packet, which was found in these bytes: all of the capture, in order, each once. `handed` says
     /// that they are what TCP handed over, not the packet as it was captured.
     pub(crate) fn take(&mut self, segment: &capture::Segment<'_>, within: &[u8], handed: bool) {
-        let Flows { reassembler, connections, packets, check, knowledge, .. } = self;
-        let mut spans = Vec::new();
+        let Flows { reassembler, connections, packets, backlog, check, knowledge, .. } = self;
+        let mut taken = Taken { packet: segment.packet, within, spans: Vec::new() };
         let Ok(position) = reassembler.push::<Infallible>(segment, &mut |chunk| {
             let connection = connections.entry(chunk.stream).or_insert_with(|| Connection::new(*check, knowledge));
-            connection.chunk(&chunk, segment.packet, within, &mut spans, packets);
+            connection.chunk(&chunk, &mut taken, packets);
+            let mut oldest = backlog.tell(chunk.stream, connection.stream.held());
+            while let Some(number) = oldest {
+                let held = connections.get_mut(&number).map_or(0, |connection| {
+                    connection.give_up(number, &mut taken, packets);
+                    connection.stream.held()
+                });
+                oldest = backlog.tell(number, held);
+            }
             Ok(())
         });
         let Some(Position { stream, direction, place, due, waits }) = position else { return };
@@ -204,7 +215,7 @@ impl Flows {
         let Flows { reassembler, connections, packets, check, knowledge, .. } = self;
         let Ok(()) = reassembler.finish::<Infallible>(&mut |chunk| {
             let connection = connections.entry(chunk.stream).or_insert_with(|| Connection::new(*check, knowledge));
-            connection.chunk(&chunk, chunk.packet, &[], &mut Vec::new(), packets);
+            connection.chunk(&chunk, &mut Taken { packet: chunk.packet, within: &[], spans: Vec::new() }, packets);
             Ok(())
         });
     }
@@ -264,71 +275,97 @@ impl Connection {
         u64::try_from(end).is_ok_and(|end| told < end.min(given))
     }
 
-    /// What comes out of TCP. `spans` are the places of what stands in the bytes of the packet that is being taken, and
-    /// where it stands there.
-    fn chunk(
-        &mut self,
-        chunk: &Chunk<'_>,
-        taken: u32,
-        within: &[u8],
-        spans: &mut Vec<(Direction, Range<u64>, u32)>,
-        packets: &mut HashMap<u32, Packet>,
-    ) {
+    /// What comes out of TCP.
+    fn chunk(&mut self, chunk: &Chunk<'_>, taken: &mut Taken<'_>, packets: &mut HashMap<u32, Packet>) {
         let direction = side_of(chunk.direction);
-        let Connection { stream, ours, last, sides } = self;
-        // what a connection's end brings to light may be told of a packet of the other direction
-        let went = last.filter(|(packet, _)| *packet == chunk.packet).map_or(direction, |(_, went)| went);
-        stream.at(chunk.packet);
-        let side = &mut sides[direction as usize];
-        // units come one behind the other, from the first byte on that isn't one yet
-        let mut start = side.end - stream.buffered(direction) as u64;
+        self.stream.at(chunk.packet);
+        let side = &mut self.sides[direction as usize];
+        let given = side.end;
         match chunk.kind {
             Kind::Data(bytes) => {
-                let range = side.end..side.end + bytes.len() as u64;
-                side.end = range.end;
-                side.carriers.push((range.start, chunk.carrier));
-                spans.extend(offset_in(within, bytes).map(|offset| (direction, range, offset)));
+                side.end += bytes.len() as u64;
+                side.carriers.push((given, chunk.carrier));
+                let place = offset_in(taken.within, bytes).map(|offset| (direction, given..side.end, offset));
+                taken.spans.extend(place);
             }
             Kind::Gap(length) => side.end += length,
             Kind::Closed(_) => {}
         }
-        let (spans, joined) = (&*spans, &mut side.joined);
-        let mut out = |event| {
+        self.tell((direction, given), (chunk.stream, chunk.packet), taken, packets, |stream, out| match chunk.kind {
+            Kind::Data(bytes) => stream.push(direction, bytes, out),
+            Kind::Gap(_) => stream.gap(direction, out),
+            Kind::Closed(end) => stream.close(direction, end, out),
+        });
+        if !self.ours && self.stream.buffered(direction) == 0 {
+            // something else speaks here
+            self.sides[direction as usize].carriers.clear();
+        }
+    }
+
+    /// What waits for the rest of its unit is given up.
+    fn give_up(&mut self, number: u32, taken: &mut Taken<'_>, packets: &mut HashMap<u32, Packet>) {
+        let (direction, given) = (Direction::Forward, self.sides[Direction::Forward as usize].end);
+        self.tell((direction, given), (number, taken.packet), taken, packets, |stream, out| stream.give_up(out));
+    }
+
+    /// Keeps what the tracker says of a connection's stream, with its number, in a packet. `before` is a direction and how
+    /// many of its bytes the tracker was given before.
+    fn tell(
+        &mut self,
+        before: (Direction, u64),
+        (number, packet): (u32, u32),
+        taken: &Taken<'_>,
+        packets: &mut HashMap<u32, Packet>,
+        act: impl FnOnce(&mut Stream, &mut dyn FnMut(Event)),
+    ) {
+        let Connection { stream, ours, last, sides } = self;
+        // units come one behind the other, from the first byte on that isn't one yet
+        let mut starts = [Direction::Forward, Direction::Backward].map(|direction| {
+            let given = if direction == before.0 { before.1 } else { sides[direction as usize].end };
+            given - stream.buffered(direction) as u64
+        });
+        let went = last.filter(|(at, _)| *at == packet).map(|(_, went)| went);
+        act(stream, &mut |event| {
             let Event::Unit(unit, bytes) = event else { return };
             *ours = true;
+            let direction = unit.direction;
+            let start = starts[direction as usize];
             let range = start..start + bytes.len() as u64;
-            start = range.end;
-            let here = (chunk.packet == taken).then(|| {
-                let holds = |span: &&(Direction, Range<u64>, u32)| {
-                    span.0 == direction && span.1.start <= range.start && range.end <= span.1.end
-                };
-                spans.iter().find(holds).map(|(_, span, offset)| offset + (range.start - span.start) as u32)
-            });
-            let bytes = match here.flatten() {
+            starts[direction as usize] = range.end;
+            let bytes = match taken.offset(packet, direction, &range) {
                 // what is said of a connection's end is about no bytes
                 _ if bytes.is_empty() => Bytes::Packet(0),
                 Some(offset) => Bytes::Packet(offset),
                 None => {
-                    joined.push((range.end, chunk.packet));
+                    sides[direction as usize].joined.push((range.end, packet));
                     Bytes::Own { bytes: (*bytes).into(), direction, start: range.start }
                 }
             };
-            let packet = packets.entry(chunk.packet).or_insert_with(|| Packet::new(chunk.stream, went));
-            if packet.stream == chunk.stream {
-                packet.units.push(Placed { unit, bytes });
+            // what a connection's end brings to light may be told of a packet of the other direction
+            let entry = packets.entry(packet).or_insert_with(|| Packet::new(number, went.unwrap_or(direction)));
+            if entry.stream == number {
+                entry.units.push(Placed { unit, bytes });
             }
+        });
+    }
+}
+
+/// The packet that is being taken.
+struct Taken<'b> {
+    packet: u32,
+    /// The bytes that its segment was found in.
+    within: &'b [u8],
+    /// What of its data has come out of TCP: the places in their directions, and where they stand in those bytes.
+    spans: Vec<(Direction, Range<u64>, u32)>,
+}
+
+impl Taken<'_> {
+    /// Where these bytes stand in the packet that is being taken, if they are all in it.
+    fn offset(&self, packet: u32, direction: Direction, range: &Range<u64>) -> Option<u32> {
+        let holds = |span: &&(Direction, Range<u64>, u32)| {
+            packet == self.packet && span.0 == direction && span.1.start <= range.start && range.end <= span.1.end
         };
-        match chunk.kind {
-            Kind::Data(bytes) => {
-                stream.push(direction, bytes, &mut out);
-                if !*ours && stream.buffered(direction) == 0 {
-                    // something else speaks here
-                    side.carriers.clear();
-                }
-            }
-            Kind::Gap(_) => stream.gap(direction, &mut out),
-            Kind::Closed(end) => stream.close(direction, end, &mut out),
-        }
+        self.spans.iter().find(holds).map(|(_, span, offset)| offset + (range.start - span.start) as u32)
     }
 }
 

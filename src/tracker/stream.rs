@@ -70,20 +70,20 @@ impl Stream {
     }
 
     /// The next bytes of a direction.
-    pub fn push(&mut self, direction: Direction, bytes: &[u8], out: &mut impl FnMut(Event)) {
+    pub fn push(&mut self, direction: Direction, bytes: &[u8], out: &mut (impl FnMut(Event) + ?Sized)) {
         self.buffers[direction as usize].bytes.extend_from_slice(bytes);
         self.drain(direction, true, out);
     }
 
     /// Bytes of a direction are missing.
-    pub fn gap(&mut self, direction: Direction, out: &mut impl FnMut(Event)) {
+    pub fn gap(&mut self, direction: Direction, out: &mut (impl FnMut(Event) + ?Sized)) {
         self.drain(direction, false, out);
         self.tracker.gap(direction);
         self.buffers[direction as usize].need = 0;
     }
 
     /// No more bytes of a direction will come. If there is something to be said of that, it is a unit without bytes.
-    pub fn close(&mut self, direction: Direction, end: End, out: &mut impl FnMut(Event)) {
+    pub fn close(&mut self, direction: Direction, end: End, out: &mut (impl FnMut(Event) + ?Sized)) {
         self.drain(direction, false, out);
         if let Some(unit) = self.tracker.end(direction, end) {
             out(Event::Unit(unit, Bytes::new()));
@@ -96,7 +96,7 @@ impl Stream {
     }
 
     /// Gives up what waits for the rest of its unit: nobody may keep so much for it. What comes later is behind a gap.
-    pub fn give_up(&mut self, out: &mut impl FnMut(Event)) {
+    pub fn give_up(&mut self, out: &mut (impl FnMut(Event) + ?Sized)) {
         for direction in [Direction::Forward, Direction::Backward] {
             let held = self.buffers[direction as usize].bytes.len();
             if held == 0 {
@@ -114,7 +114,7 @@ impl Stream {
         }
     }
 
-    fn drain(&mut self, direction: Direction, more: bool, out: &mut impl FnMut(Event)) {
+    fn drain(&mut self, direction: Direction, more: bool, out: &mut (impl FnMut(Event) + ?Sized)) {
         let buffer = &mut self.buffers[direction as usize];
         while !buffer.bytes.is_empty() && (buffer.bytes.len() >= buffer.need || !more) {
             match self.tracker.next(direction, &buffer.bytes, more) {
