@@ -17,7 +17,7 @@ use msgr2::wire::Utime;
 use serde_json::{Value, json};
 
 fn text(capture: &Path, options: &[&str]) -> Vec<String> {
-    run(msgr2().arg("decode").args(options).arg(capture)).lines().map(String::from).collect()
+    run(msgr2().args(["decode", "--time", "none"]).args(options).arg(capture)).lines().map(String::from).collect()
 }
 
 /// The line of the first frame with a tag.
@@ -45,7 +45,8 @@ fn a_line_for_each_frame() {
 #[test]
 fn a_json_object_for_each_frame() {
     let expected = json!({
-        "packet": 8, "stream": 0, "src": "127.0.0.1:3300", "dst": "127.0.0.1:50826",
+        "file": capture("none-mon.pcap").to_str(), "packet": 8,
+        "time": {"text": "2026-11-22T14:08:54.051723Z", "seconds": 1795356534, "nanoseconds": 51723000}, "stream": 0, "src": "127.0.0.1:3300", "dst": "127.0.0.1:50826",
         "dialect": "v2.1", "mode": "crc", "tag": 1, "name": "HELLO",
         "fields": {
             "entity_type": "mon",
@@ -101,6 +102,50 @@ fn long_contents_are_cut_as_asked() {
     let (cut, normal, whole) = (size(&["-v", "--max-bytes", "4"]), size(&["-v"]), size(&["-v", "--max-bytes", "0"]));
     assert!(cut < normal && normal < whole, "{cut} {normal} {whole}");
     assert!(text(&path, &["-v", "--max-bytes", "4"]).iter().any(|line| line.contains("… (")));
+    assert_eq!(text(&path, &["-v", "--max-bytes", "64"]), text(&path, &["-v"]));
+}
+
+#[test]
+fn what_json_cuts_is_an_object() {
+    let path = capture("keepalive.pcap");
+    let lines = |options: &[&str]| -> Vec<Value> {
+        let all = run(msgr2().args(["decode", "--json", "-v"]).args(options).arg(&path));
+        all.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (cut, whole) = (lines(&["--max-bytes", "4"]), lines(&[]));
+    assert_eq!(whole, lines(&["--max-bytes", "0"]));
+    let mut seen = [0, 0];
+    for (cut, whole) in cut.iter().zip(&whole) {
+        same_but_cut(cut, whole, 4, &mut seen);
+    }
+    assert!(seen.iter().all(|count| *count > 3), "bytes and texts are cut: {seen:?}");
+}
+
+/// Whether a value is another one of which long bytes and texts were cut; counts which.
+fn same_but_cut(cut: &Value, whole: &Value, most: usize, seen: &mut [u32; 2]) {
+    match (cut, whole) {
+        (Value::Object(cut), Value::String(whole)) => {
+            assert_eq!(cut.len(), 2, "{cut:?}");
+            let length = cut["length"].as_u64().unwrap() as usize;
+            let (kind, start, unit) = match (cut.get("hex"), cut.get("text")) {
+                (Some(hex), None) => (0, hex.as_str().unwrap(), 2),
+                (None, Some(text)) => (1, text.as_str().unwrap(), 1),
+                _ => panic!("{cut:?}"),
+            };
+            assert!(length > most && whole.starts_with(start));
+            assert_eq!((start.len(), whole.len()), (most * unit, length * unit), "{whole}");
+            seen[kind] += 1;
+        }
+        (Value::Object(cut), Value::Object(whole)) => {
+            assert!(cut.keys().eq(whole.keys()));
+            cut.values().zip(whole.values()).for_each(|(cut, whole)| same_but_cut(cut, whole, most, seen));
+        }
+        (Value::Array(cut), Value::Array(whole)) => {
+            assert_eq!(cut.len(), whole.len());
+            cut.iter().zip(whole).for_each(|(cut, whole)| same_but_cut(cut, whole, most, seen));
+        }
+        _ => assert_eq!(cut, whole),
+    }
 }
 
 #[test]
@@ -143,7 +188,7 @@ fn of_a_cut_file_the_whole_packets_are_shown() {
     let scratch = Scratch::new();
     let path = scratch.file("cut.pcap");
     fs::write(&path, &fs::read(capture("none-mon.pcap")).unwrap()[..2000]).unwrap();
-    let (out, said) = fails(&[Path::new("decode"), &path]);
+    let (out, said) = fails(&[Path::new("decode"), Path::new("--time=none"), &path]);
     let whole = text(&capture("none-mon.pcap"), &[]);
     let shown: Vec<&str> = out.lines().collect();
     assert!(shown.len() > 5 && shown.len() < whole.len());
@@ -264,7 +309,7 @@ fn the_proposal_is_decrypted_with_a_keyring() {
     fs::write(&keys, text).unwrap();
     let read = |json: bool, verbose: bool, keyring: bool| {
         let mut command = msgr2();
-        command.arg("decode");
+        command.args(["decode", "--time", "none"]);
         for (option, wanted) in [("--json", json), ("--verbose", verbose)] {
             if wanted {
                 command.arg(option);
@@ -295,7 +340,7 @@ fn the_proposal_is_decrypted_with_a_keyring() {
     assert_eq!(message["fields"]["front"], json!("6c696b6577697365"));
     let last = lines.last().unwrap();
     assert_eq!(last["signature"], json!("good"));
-    assert_eq!(last["relations"], json!([{"kind": "signs", "packet": last["packet"]}]));
+    assert_eq!(last["relations"], json!([{"kind": "signs", "file": last["file"], "packet": last["packet"]}]));
     // all of a record's bytes
     let verbose = read(false, true, true);
     assert_eq!(verbose.matches("Sealed len: ").count(), 5, "{verbose}");
@@ -361,7 +406,7 @@ fn a_keyring_that_is_none_is_told_with_its_line_and_changes_nothing() {
 /// What is shown behind the addresses.
 fn shown(capture: &Path, keyring: Option<&Path>) -> Vec<String> {
     let mut command = msgr2();
-    command.arg("decode");
+    command.args(["decode", "--time", "none"]);
     if let Some(keyring) = keyring {
         command.arg("--keyring").arg(keyring);
     }

@@ -77,6 +77,14 @@ impl CaptureFile {
         }))
     }
 
+    /// How many decimal digits of a second the times of the packets so far have, 9 at most.
+    pub fn digits(&self) -> u8 {
+        match &self.format {
+            Format::Pcap(pcap) => pcap.digits(),
+            Format::PcapNg(section) => section.digits(),
+        }
+    }
+
     /// Goes forward to the next packet, which then lies at the start of the buffer.
     fn find_packet(&mut self) -> Result<Option<Place>, Error> {
         loop {
@@ -194,6 +202,21 @@ mod tests {
         packet.splice(16..16, [0; 8]);
         let (rows, end) = read(&[order.pcap(0xa1b2_cd34, 101), packet].concat());
         assert_eq!((rows[0].3.as_slice(), end), (&b"abc"[..], None));
+    }
+
+    #[test]
+    fn digits_of_times() {
+        let order = Order { big: true };
+        for (magic, digits) in [(0xa1b2_c3d4, 6), (0xa1b2_3c4d, 9)] {
+            assert_eq!(open(&order.pcap(magic, 1)).unwrap().digits(), digits);
+        }
+        let interfaces = [order.interface(1, 0, 3), order.packet(0, 1, 0, b""), order.interface(1, 0, 9)].concat();
+        let bytes = [order.section(), interfaces, order.packet(1, 1, 0, b"")].concat();
+        let mut file = open(&bytes).unwrap();
+        for digits in [3, 9] {
+            assert!(file.next_packet().unwrap().is_some());
+            assert_eq!(file.digits(), digits);
+        }
     }
 
     #[test]

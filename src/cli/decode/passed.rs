@@ -1,0 +1,72 @@
+//! What was passed over: connections that don't speak msgr2.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many connections there were of each kind.
+#[derive(Default)]
+pub(super) struct Passed {
+    kinds: BTreeMap<Kind, u64>,
+}
+
+/// What a connection speaks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// This protocol.
+    Known(String),
+    /// Nothing that is recognised.
+    Unknown,
+    /// Nothing was said on it.
+    Silent,
+}
+
+impl Passed {
+    pub(super) fn add(&mut self, kind: Kind) {
+        *self.kinds.entry(kind).or_default() += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+}
+
+impl fmt::Display for Passed {
+    /// Which there were most of comes first; what is known comes before what isn't.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_key(|(kind, count)| (!matches!(kind, Kind::Known(_)), std::cmp::Reverse(**count)));
+        for (n, (kind, count)) in kinds.into_iter().enumerate() {
+            let what = match (n, count) {
+                (0, 1) => " TCP connection",
+                (0, _) => " TCP connections",
+                _ => "",
+            };
+            let comma = if n > 0 { ", " } else { "" };
+            write!(f, "{comma}{count}{what} ")?;
+            match kind {
+                Kind::Known(name) => write!(f, "of {name}")?,
+                Kind::Unknown => f.write_str("of nothing known")?,
+                Kind::Silent => f.write_str("without data")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_come_first() {
+        let mut passed = Passed::default();
+        let known = |name: &str| Kind::Known(name.to_owned());
+        for (kind, count) in [(Kind::Silent, 9), (known("HTTP"), 1), (known("msgr1"), 80), (Kind::Unknown, 3)] {
+            (0..count).for_each(|_| passed.add(kind.clone()));
+        }
+        assert_eq!(passed.to_string(), "80 TCP connections of msgr1, 1 of HTTP, 9 without data, 3 of nothing known");
+        let mut passed = Passed::default();
+        passed.add(Kind::Unknown);
+        assert_eq!(passed.to_string(), "1 TCP connection of nothing known");
+    }
+}
