@@ -130,17 +130,14 @@ pub(super) fn schema() -> Value {
                 "required": ["kind", "file", "packet"],
                 "additionalProperties": false,
             },
-            "object": { "type": "object", "additionalProperties": { "$ref": "#/$defs/value" } },
-            "value": {
-                "description": "A field: a number; a name of the spec; flags as a list of names; bytes in hex; text; a time as \
-                    decimal seconds in text; a list; fields by name; null for what may be there and isn't. Bytes or text \
-                    that --max-bytes has cut are an object of `hex` or `text` and `length`, which counts all of them; a sealed \
-                    field that could be opened is one of `sealed` and `opened`.",
-                "oneOf": [
-                    { "type": ["null", "boolean", "number", "string"] },
-                    { "type": "array", "items": { "$ref": "#/$defs/value" } },
-                    { "$ref": "#/$defs/object" },
-                ],
+            "object": {
+                "description": "Fields by their names in the spec, in the order of the wire. A value is a number; a name of the \
+                    spec; flags as a list of names; bytes in hex; text; a time as decimal seconds in text; a list; \
+                    fields by name; null for what may be there and isn't. Bytes or text that --max-bytes has cut \
+                    are an object of `hex` or `text` and `length`, which counts all of them; a sealed field that could be \
+                    opened is one of `sealed` and `opened`.",
+                "type": "object",
+                "propertyNames": { "pattern": "^[a-z][a-z0-9_]*$" },
             },
         },
     })
