@@ -1,13 +1,13 @@
 //! A capture that is piped in as it is taken, `tcpdump -U -w - | msgr2 decode -`.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::packets::{self, Packet};
-use crate::common::{Scratch, capture, msgr2};
+use crate::common::{Scratch, capture, msgr2, run};
 use crate::text;
 
 /// Ten packets a second.
@@ -54,4 +54,46 @@ fn each_line_comes_with_its_packet() {
     assert!(program.wait().unwrap().success());
     reader.join().unwrap();
     assert!(lines.try_recv().is_err());
+}
+
+#[test]
+fn an_interrupt_is_for_who_captures() {
+    let bytes = std::fs::read(capture("msgr1-mon.pcap")).unwrap();
+    let start = || {
+        let mut program = msgr2().args(["decode", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut input, mut said) = (program.stdin.take().unwrap(), BufReader::new(program.stderr.take().unwrap()));
+        input.write_all(&bytes).unwrap();
+        input.flush().unwrap();
+        // until it listens a signal would end it
+        let begun = Instant::now();
+        while !catches_interrupts(program.id()) {
+            assert!(begun.elapsed() < PATIENCE);
+            thread::sleep(Duration::from_millis(5));
+        }
+        interrupt(program.id());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert!(line.contains("interrupt once more"), "{line}");
+        (program, input, said)
+    };
+    let (mut program, input, mut said) = start();
+    drop(input);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(program.wait().unwrap().success() && rest.contains("passed over: 1 TCP connection"), "{rest}");
+
+    let (mut program, _input, _said) = start();
+    interrupt(program.id());
+    assert_eq!(program.wait().unwrap().code(), Some(130));
+}
+
+/// Whether a process has a handler for the interrupt, signal 2.
+fn catches_interrupts(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+    u64::from_str_radix(caught, 16).unwrap() & 2 != 0
+}
+
+fn interrupt(process: u32) {
+    run(Command::new("kill").arg("-INT").arg(process.to_string()));
 }

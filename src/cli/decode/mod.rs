@@ -7,6 +7,7 @@ mod files;
 mod filter;
 mod foreign;
 mod input;
+mod interrupt;
 mod passed;
 mod print;
 mod schema;
@@ -130,6 +131,9 @@ impl<W: Write> Reading<W> {
         let name = input::name(path);
         let Input { mut file, live, bar } = Input::open(path).with_context(|| name.clone()).map_err(Failed::Input)?;
         // who looks at a terminal, or pipes packets in as they are captured, wants each line when it is there
+        if live {
+            interrupt::leave_to_input();
+        }
         let live = live || io::stdout().is_terminal();
         let (learning, whose) = (knowledge.clone(), name.clone());
         file.on_secrets(move |kind, secrets| {
