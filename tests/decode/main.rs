@@ -10,6 +10,7 @@ mod frames;
 mod keys;
 mod live;
 mod passed;
+mod readme;
 mod schema;
 mod spec;
 mod tunnels;

@@ -205,7 +205,7 @@ impl Connection {
     /// What it speaks that isn't msgr2.
     fn speaks(&self) -> passed::Kind {
         match self.first.iter().find_map(|first| foreign::recognise(first)) {
-            Some(name) => passed::Kind::Known(name.to_owned()),
+            Some(name) => passed::Kind::Known(name),
             None if self.first.iter().all(Vec::is_empty) => passed::Kind::Silent,
             None => passed::Kind::Unknown,
         }
@@ -221,5 +221,30 @@ impl Connection {
         *all += line.len();
         self.held.extend_from_slice(line);
         self.held_lines += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_back_is_bounded() {
+        let line = vec![b'x'; 1000];
+        let connection = || Connection::new(&Knowledge::default(), false);
+        let (mut one, mut all) = (connection(), 0);
+        for _ in 0..10_000 {
+            one.hold(&line, &mut all);
+            assert!(one.held.len() <= MOST_HELD && all == one.held.len());
+            assert_eq!(one.held.len(), 1000 * one.held_lines as usize);
+        }
+        let mut many: Vec<Connection> = (0..100).map(|_| connection()).collect();
+        for _ in 0..1000 {
+            for connection in &mut many {
+                connection.hold(&line, &mut all);
+            }
+            assert_eq!(all, one.held.len() + many.iter().map(|connection| connection.held.len()).sum::<usize>());
+            assert!(all <= MOST_HELD_IN_ALL);
+        }
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Passed {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// This protocol.
-    Known(String),
+    Known(&'static str),
     /// Nothing that is recognised.
     Unknown,
     /// Nothing was said on it.
@@ -60,8 +60,9 @@ mod tests {
     #[test]
     fn the_most_come_first() {
         let mut passed = Passed::default();
-        let known = |name: &str| Kind::Known(name.to_owned());
-        for (kind, count) in [(Kind::Silent, 9), (known("HTTP"), 1), (known("msgr1"), 80), (Kind::Unknown, 3)] {
+        for (kind, count) in
+            [(Kind::Silent, 9), (Kind::Known("HTTP"), 1), (Kind::Known("msgr1"), 80), (Kind::Unknown, 3)]
+        {
             (0..count).for_each(|_| passed.add(kind.clone()));
         }
         assert_eq!(passed.to_string(), "80 TCP connections of msgr1, 1 of HTTP, 9 without data, 3 of nothing known");
