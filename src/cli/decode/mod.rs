@@ -27,6 +27,7 @@ use connections::Connections;
 use files::Files;
 use filter::Filter;
 use input::Input;
+use passed::Unread;
 use print::{Printer, Scene, Style};
 
 /// As many bytes of a field's content are shown in text, unless something else is asked for.
@@ -83,6 +84,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         files: Files::new(&args.files),
         clock: Clock::new(args.time),
         segments: 0,
+        unread: Unread::default(),
     };
     let mut failed = None;
     for path in &args.files {
@@ -122,6 +124,7 @@ struct Reading<W> {
     clock: Clock,
     /// How many TCP segments there were.
     segments: u64,
+    unread: Unread,
 }
 
 impl<W: Write> Reading<W> {
@@ -163,7 +166,13 @@ impl<W: Write> Reading<W> {
     fn packet(&mut self, packet: &Packet<'_>, digits: u8) -> io::Result<()> {
         let packet = Packet { number: self.files.global(packet.number), ..*packet };
         self.clock.packet(packet.time, digits);
-        let Ok(segment) = self.defragmenter.parse(&packet) else { return Ok(()) };
+        let segment = match self.defragmenter.parse(&packet) {
+            Ok(segment) => segment,
+            Err(why) => {
+                self.unread.add(why, packet.link);
+                return Ok(());
+            }
+        };
         self.segments += 1;
         let scene = Scene { files: &self.files, clock: &self.clock };
         let connections = &mut self.connections;
@@ -186,9 +195,12 @@ impl<W: Write> Reading<W> {
         if !told.passed.is_empty() {
             eprintln!("msgr2: passed over: {}", told.passed);
         }
+        for reason in self.unread.reasons() {
+            eprintln!("msgr2: passed over: {reason}");
+        }
         match self.defragmenter.incomplete() {
             0 => {}
-            n => eprintln!("msgr2: {n} IP packet(s) passed over of which not all fragments were captured"),
+            n => eprintln!("msgr2: passed over: {n} IP packet(s) of which not all fragments were captured"),
         }
         Ok(())
     }

@@ -1,7 +1,36 @@
-//! What was passed over: connections that don't speak msgr2.
+//! What was passed over: connections that don't speak msgr2, and packets that can't be read.
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use msgr2::capture::{Linktype, Skipped};
+
+/// How many packets could not be read, and why.
+#[derive(Default)]
+pub(super) struct Unread {
+    /// By link type.
+    links: BTreeMap<i32, u64>,
+    damaged: u64,
+}
+
+impl Unread {
+    /// A packet that has no TCP segment; one that carries something else is none of these.
+    pub(super) fn add(&mut self, why: Skipped, link: Linktype) {
+        match why {
+            Skipped::Link => *self.links.entry(link.0).or_default() += 1,
+            Skipped::Damaged | Skipped::Nested => self.damaged += 1,
+            _ => {}
+        }
+    }
+
+    /// A sentence for each reason.
+    pub(super) fn reasons(&self) -> impl Iterator<Item = String> {
+        let links =
+            self.links.iter().map(|(link, n)| format!("{n} packet(s) of link type {link}, which isn't known here"));
+        let damaged = Some(self.damaged).filter(|n| *n > 0);
+        links.chain(damaged.map(|n| format!("{n} packet(s) whose headers are cut off or make no sense")))
+    }
+}
 
 /// How many connections there were of each kind.
 #[derive(Default)]
@@ -56,6 +85,23 @@ impl fmt::Display for Passed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packets_that_cannot_be_read_have_reasons() {
+        let mut unread = Unread::default();
+        for why in [Skipped::NotTcp, Skipped::Fragment, Skipped::Link, Skipped::Damaged, Skipped::Link, Skipped::Nested]
+        {
+            unread.add(why, Linktype(147));
+        }
+        let reasons: Vec<String> = unread.reasons().collect();
+        assert_eq!(
+            reasons,
+            [
+                "2 packet(s) of link type 147, which isn't known here",
+                "2 packet(s) whose headers are cut off or make no sense"
+            ]
+        );
+    }
 
     #[test]
     fn the_most_come_first() {
