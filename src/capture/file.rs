@@ -36,12 +36,21 @@ enum Format {
 
 impl CaptureFile {
     /// Opens a file and looks which format it has.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be opened or read, is empty, is no capture, or is compressed in another way. The error doesn't name the
+    /// file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::new(File::open(path).map_err(Error::Open)?)
     }
 
     /// A capture from any reader, such as a pipe. Of a pipe no more is read than the next packet needs, so that a packet
     /// is there as soon as its last byte is.
+    ///
+    /// # Errors
+    ///
+    /// As with [`open`](Self::open).
     pub fn new(reader: impl Read + Send + 'static) -> Result<Self, Error> {
         let mut buffer = Buffer::new(unpacked(Box::new(reader))?);
         buffer.fill(pcap::HEADER_LEN).map_err(|source| Error::Read { packet: 0, source })?;
@@ -64,8 +73,10 @@ impl CaptureFile {
 
     /// The next packet, or `None` at the end.
     ///
-    /// An error ends the file: what came before stays good, and the next call gives `None`. So report it after the
-    /// output that the packets so far have led to.
+    /// # Errors
+    ///
+    /// If the file can't be read further, ends within a packet, or is damaged. An error ends the file: what came before
+    /// stays good, and the next call gives `None`. So report it after the output that the packets so far have led to.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
         if self.failed {
             return Ok(None);
