@@ -7,7 +7,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PLUGIN := $(TARGET)/release/libmsgr2_wireshark.so
 
 .DEFAULT_GOAL := help
-.PHONY: help setup plugin build install uninstall demo test bench screenshot check-ceph check-matrix check-plugin-fuzz check-clean clean
+.PHONY: help setup plugin build install uninstall demo test bench screenshot check-ceph check-matrix check-traffic check-plugin-fuzz check-clean clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ screenshot: plugin ## take the pictures in the README anew
 	@scripts/screenshot $(PLUGIN) docs/handshake.png tests/captures/crc-mon-cephx.pcap 'msgr2.tag == 6' 'Auth done'
 	@scripts/screenshot $(PLUGIN) docs/secure.png tests/captures/secure-tickets.pcap 'msgr2.message.type == "OSD_OP"' 'Message'
 	@scripts/screenshot $(PLUGIN) docs/proposal.png tests/captures/proposal-exchange.pcapng 'msgr2.msg and !msgr2.start' 'Ceph Messenger'
+
+check-traffic: plugin ## what TCP does to captures: retransmissions, swaps, copies, tunnels, losses, over all of them
+	MSGR2_TRAFFIC=all MSGR2_PLUGIN=$(abspath $(PLUGIN)) \
+		$(CARGO) test -q --release -p msgr2 --features cli --test plugin -- traffic
 
 check-plugin-fuzz: plugin ## many rounds of damaged captures through the plugin
 	MSGR2_PLUGIN=$(abspath $(PLUGIN)) tests/fuzz-plugin 200 \

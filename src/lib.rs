@@ -4,7 +4,7 @@
 //!   that read and write themselves. What v2.1 doesn't say anew is v2.0's.
 //! - [`frame`] turns bytes into frames and back; signatures and sealed records of the proposal are there too.
 //! - [`auth`] is who one is: cephx for clients, servers and listeners, keyrings. [`crypto`] is what it is made of.
-//! - [`tracker`] listens to both directions of a connection.
+//! - [`tracker`] listens to both directions of a connection. [`foreign`] tells what speaks there that isn't msgr2.
 //! - [`peer`] speaks one side of connections, with [`session`]s that outlive them.
 //! - [`mon`] is what clients and monitors tell each other first, above that.
 //! - [`wire`] is the floor below: reading with a trace, writing, errors with field and offset.
@@ -42,6 +42,7 @@ pub mod auth;
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod crypto;
+pub mod foreign;
 pub mod frame;
 pub mod mon;
 #[cfg(feature = "net")]

@@ -55,7 +55,7 @@ fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u32, Unit, By
         match chunk.kind {
             Kind::Data(bytes) => stream.push(direction, bytes, &mut out),
             Kind::Gap(_) => stream.gap(direction, &mut out),
-            Kind::Closed => stream.close(direction, &mut out),
+            Kind::Closed(end) => stream.close(direction, end, &mut out),
         }
         Ok::<_, std::convert::Infallible>(())
     };

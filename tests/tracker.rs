@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use msgr2::FindingKind;
+use msgr2::foreign::Foreign;
 use msgr2::frame::{self, Revision};
-use msgr2::tracker::{BANNER_PREFIX, Direction, Event, Stream, Unit, UnitKind};
+use msgr2::tracker::{BANNER_PREFIX, Direction, End, Event, Stream, Unit, UnitKind};
 use msgr2::types::*;
 use msgr2::v2_1::*;
 use msgr2::wire::{Encode, FixedBytes};
@@ -72,7 +73,7 @@ fn tell(unit: &Unit) -> (Direction, u8, Vec<FindingKind>) {
         UnitKind::Frame(head) | UnitKind::Segments(head) => head.tag,
         UnitKind::Plain(head) => head.tag.0,
         UnitKind::Encrypted | UnitKind::Record | UnitKind::Secure => 254,
-        UnitKind::Lost => 255,
+        UnitKind::Lost | UnitKind::Ended => 255,
     };
     (unit.direction, tag, unit.findings.iter().map(|f| f.kind).collect())
 }
@@ -90,7 +91,7 @@ fn play<'b>(pieces: impl IntoIterator<Item = (Direction, &'b [u8])>) -> Told {
         stream.push(direction, piece, &mut out);
     }
     for direction in [C, S] {
-        stream.close(direction, &mut out);
+        stream.close(direction, End::Capture, &mut out);
     }
     told
 }
@@ -292,5 +293,123 @@ proptest! {
             }
         }
         whole(&connection);
+    }
+}
+
+/// The findings of a connection, as people read them; `client` is the side that connected.
+fn texts(client: Option<Direction>, pieces: &[(Direction, &[u8])], ends: &[(Direction, End)]) -> (Vec<String>, Stream) {
+    let mut stream = Stream::new(client);
+    let mut texts = Vec::new();
+    let mut out = |event| {
+        if let Event::Unit(unit, bytes) = event {
+            assert_eq!(unit.length as usize, bytes.len());
+            texts.extend(unit.findings.iter().map(ToString::to_string));
+        }
+    };
+    for (packet, (direction, piece)) in (1..).zip(pieces) {
+        stream.at(packet);
+        stream.push(*direction, piece, &mut out);
+    }
+    for (direction, end) in ends {
+        stream.close(*direction, *end, &mut out);
+    }
+    (texts, stream)
+}
+
+const MSGR1: &[u8] = b"ceph v027\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+#[test]
+fn who_speaks_something_else_is_named() {
+    let banner = banner(Msgr2Features::REVISION_1);
+    let greeted: [(Direction, &[u8]); 3] = [(C, MSGR1), (S, &banner), (C, b"and more")];
+    let (said, stream) = texts(Some(C), &greeted, &[]);
+    assert_eq!(said, ["Wrong protocol: the client speaks msgr1 (packet 1)"]);
+    assert_eq!((stream.is_foreign(), stream.foreign()), (false, [Some(Foreign::Msgr1), None]));
+    // the server was first
+    let (said, stream) = texts(Some(C), &[(S, &banner), (C, b"GET / HTTP/1.1\r\n"), (C, b"\r\n")], &[]);
+    assert_eq!(said, ["Wrong protocol: the client speaks HTTP, the other one v2"]);
+    assert!(!stream.is_foreign());
+    let (said, _) = texts(None, &[(S, &banner), (C, b"ceph 3 0\n")], &[]);
+    assert_eq!(said, ["Wrong protocol: this side speaks the proposal of msgr2, the other one v2"]);
+    let (said, _) = texts(None, &[(S, b"ceph 3 0\n"), (C, &banner)], &[]);
+    assert_eq!(said, ["Wrong protocol: this side speaks msgr2, the other one proposal"]);
+    // what isn't known is no less wrong
+    let unknown = [7; 40];
+    let (said, _) = texts(None, &[(C, &unknown), (S, &banner)], &[]);
+    assert_eq!(said, ["Wrong protocol: the other side speaks something that isn't known (packet 1)"]);
+    // no msgr2 at all: nothing is said of it
+    let both: [(Direction, &[u8]); 2] = [(C, MSGR1), (S, MSGR1)];
+    let (said, stream) = texts(None, &both, &[(C, End::Reset), (S, End::Reset)]);
+    assert!(said.is_empty() && stream.is_foreign());
+    assert_eq!(stream.foreign(), [Some(Foreign::Msgr1); 2]);
+}
+
+#[test]
+fn a_stranger_in_pieces_is_the_same_stranger() {
+    let banner = banner(Msgr2Features::REVISION_1);
+    for first in [&b"GET / HTTP/1.1\r\n\r\n"[..], MSGR1, &[0x16, 3, 1, 0, 99, 1, 2, 3, 4, 5]] {
+        let mut bytes = first.to_vec();
+        bytes.resize(64, b'x');
+        for ours_first in [false, true] {
+            let mut pieces: Vec<(Direction, &[u8])> = bytes.chunks(1).map(|byte| (C, byte)).collect();
+            pieces.insert(if ours_first { 0 } else { bytes.len() }, (S, &banner));
+            let mut stream = Stream::new(None);
+            let mut found = Vec::new();
+            for (direction, piece) in pieces {
+                stream.push(direction, piece, &mut |event| {
+                    if let Event::Unit(unit, _) = event {
+                        found.extend(unit.findings.iter().map(|finding| finding.kind));
+                    }
+                });
+            }
+            assert_eq!(found, [FindingKind::WrongProtocol], "{first:?}");
+        }
+    }
+}
+
+#[test]
+fn an_end_before_its_time_is_told() {
+    let connection = connection(Revision::V2_1);
+    let piece = |(direction, bytes): &(Direction, Vec<u8>)| (*direction, bytes.clone());
+    let up_to = |count: usize, cut: usize| {
+        let mut pieces: Vec<_> = connection[..count].iter().map(piece).collect();
+        let (direction, last) = piece(&connection[count]);
+        pieces.push((direction, last[..cut].to_vec()));
+        pieces
+    };
+    let told = |pieces: &[(Direction, Vec<u8>)], ends: &[(Direction, End)]| {
+        let mut stream = Stream::new(None);
+        let mut texts = Vec::new();
+        let mut out = |event| {
+            if let Event::Unit(unit, _) = event {
+                texts.extend(unit.findings.iter().map(ToString::to_string));
+            }
+        };
+        pieces.iter().for_each(|(direction, bytes)| stream.push(*direction, bytes, &mut out));
+        ends.iter().for_each(|(direction, end)| stream.close(*direction, *end, &mut out));
+        texts
+    };
+    let closed = [(C, End::Fin), (S, End::Fin)];
+    let at = |tag: Tag| connection.iter().position(|piece| piece.1[0] == tag.0).unwrap();
+    // HELLO, and nothing behind it
+    let silence = up_to(at(Tag::AUTH_REQUEST), 0);
+    let silent = "No answer from the client in the handshake: AUTH_REQUEST was due from the client";
+    assert_eq!(told(&silence, &closed), [silent]);
+    assert!(told(&silence, &[(C, End::Capture), (S, End::Capture)]).is_empty());
+    let reset = "Connection reset before its session began: AUTH_REQUEST was due from the client";
+    assert_eq!(told(&silence, &[(S, End::Reset), (C, End::Capture)]), [reset]);
+    // the server says nothing to CLIENT_IDENT
+    let ident = up_to(at(Tag::SERVER_IDENT), 0);
+    let found = told(&ident, &closed);
+    assert!(found[0].starts_with("Connection closed before its session began: ") && found.len() == 1, "{found:?}");
+    assert!(found[0].contains("SERVER_IDENT"), "{found:?}");
+    // a message of which a part came
+    let message = up_to(connection.len() - 1, 100);
+    let part = told(&message, &[(S, End::Reset), (C, End::Capture)]);
+    assert_eq!(part.len(), 1, "{part:?}");
+    assert!(part[0].starts_with("Connection ended in the middle of a frame: reset when 100 of "), "{part:?}");
+    let whole: Vec<_> = connection.iter().map(piece).collect();
+    for ends in [[End::Fin; 2], [End::Reset, End::Capture], [End::Capture; 2], [End::Fin, End::Reset]] {
+        assert_eq!(told(&whole, &[(C, ends[0]), (S, ends[1])]), [""; 0]);
     }
 }

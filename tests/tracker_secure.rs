@@ -9,7 +9,7 @@ use msgr2::auth::{Entity, Key, Keyring};
 use msgr2::crypto::FixedRandom;
 use msgr2::frame::compress::ALGORITHMS;
 use msgr2::frame::{self, Ending, Revision};
-use msgr2::tracker::{Direction, Event, Knowledge, Mode, Stream, Unit, UnitKind, Verdict, show};
+use msgr2::tracker::{Direction, End, Event, Knowledge, Mode, Stream, Unit, UnitKind, Verdict, show};
 use msgr2::types::*;
 use msgr2::v2_1::*;
 use msgr2::wire::{Severity, Utime};
@@ -74,7 +74,7 @@ fn play_with_gaps<'b>(
         }
     }
     for direction in [C, S] {
-        stream.close(direction, &mut out);
+        stream.close(direction, End::Capture, &mut out);
     }
     told
 }

@@ -7,12 +7,14 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
+use msgr2::foreign::{Foreign, recognise};
+use msgr2::tracker::{Begins, begins};
 use wireshark_ffi_bindgen as ws;
 use ws::ForC;
 
-use crate::dissect::{self, Outcome};
-use crate::flow::{Begins, begins};
+use crate::dissect;
 use crate::ids::PROTO;
+use crate::register::TCP_PORT;
 
 /// Our own handle.
 // SAFETY: Wireshark calls a plugin on one thread.
@@ -20,6 +22,9 @@ pub(crate) static HANDLE: ForC<ws::dissector_handle_t> = unsafe { ForC::new(ptr:
 /// The built-in heuristic for the legacy messenger.
 // SAFETY: as above.
 pub(crate) static LEGACY: ForC<*mut ws::heur_dtbl_entry_t> = unsafe { ForC::new(ptr::null_mut()) };
+/// Our own heuristic.
+// SAFETY: as above.
+pub(crate) static OWN: ForC<*mut ws::heur_dtbl_entry_t> = unsafe { ForC::new(ptr::null_mut()) };
 /// Who had the TCP ports before us: an array with a handle, or null, for each.
 // SAFETY: as above.
 pub(crate) static FORMER: ForC<*mut ws::dissector_handle_t> = unsafe { ForC::new(ptr::null_mut()) };
@@ -44,11 +49,14 @@ pub(crate) unsafe extern "C" fn heuristic(
 ) -> ws::WsBool {
     // SAFETY: the arguments are Wireshark's.
     unsafe {
-        match begins(first_bytes(tvb)) {
-            Begins::Ours => ws::ws_bool(claim(tvb, pinfo, tree, data)),
-            Begins::Legacy => ws::ws_bool(hand_over(tvb, pinfo, tree, data)),
+        if dissect::dissect(tvb, pinfo, tree, data) > 0 {
+            claim(pinfo);
+            ws::TRUE
+        } else if recognise(first_bytes(tvb)) == Some(Foreign::Msgr1) {
+            ws::ws_bool(hand_over(tvb, pinfo, tree, data))
+        } else {
             // without the whole banner anybody could be speaking
-            Begins::Perhaps | Begins::Foreign => ws::FALSE,
+            ws::FALSE
         }
     }
 }
@@ -62,39 +70,56 @@ pub(crate) unsafe extern "C" fn dissector(
 ) -> c_int {
     // SAFETY: the arguments are Wireshark's.
     unsafe {
-        let conversation = ws::find_or_create_conversation(pinfo);
-        if dissect::known(conversation) {
-            return match dissect::dissect(conversation, tvb, pinfo, tree, data) {
-                Outcome::Taken(length) => length,
-                Outcome::Foreign => 0,
-            };
+        let taken = dissect::dissect(tvb, pinfo, tree, data);
+        if taken > 0 {
+            claim(pinfo);
+            return taken;
         }
-        match begins(first_bytes(tvb)) {
-            Begins::Ours if claim(tvb, pinfo, tree, data) => ws::tvb_captured_length(tvb) as c_int,
-            Begins::Perhaps if (*pinfo).can_desegment > 0 => {
-                (*pinfo).desegment_offset = 0;
-                (*pinfo).desegment_len = ws::DESEGMENT_ONE_MORE_SEGMENT as u32;
-                ws::tvb_captured_length(tvb) as c_int
-            }
+        if claimed(pinfo) {
+            return 0;
+        }
+        let first = first_bytes(tvb);
+        if recognise(first) == Some(Foreign::Msgr1) {
             // the heuristics come next, ours among them, which hands it over
-            Begins::Legacy => 0,
-            _ => former(tvb, pinfo, tree, data),
+            0
+        } else if begins(first) == Begins::Perhaps {
+            ws::tvb_captured_length(tvb) as c_int
+        } else {
+            former(tvb, pinfo, tree, data)
         }
     }
 }
 
-/// Takes a connection on.
-unsafe fn claim(
-    tvb: *mut ws::tvbuff_t,
-    pinfo: *mut ws::packet_info,
-    tree: *mut ws::proto_tree,
-    data: *mut c_void,
-) -> bool {
-    // SAFETY: the arguments are Wireshark's.
+/// Whether the packet's connection is ours by Wireshark's books.
+unsafe fn claimed(pinfo: *mut ws::packet_info) -> bool {
+    // SAFETY: the packet is Wireshark's.
     unsafe {
         let conversation = ws::find_or_create_conversation(pinfo);
-        ws::conversation_set_dissector(conversation, HANDLE.get());
-        matches!(dissect::dissect(conversation, tvb, pinfo, tree, data), Outcome::Taken(_))
+        ptr::eq(ws::conversation_get_dissector(conversation, (*pinfo).num), HANDLE.get())
+    }
+}
+
+/// Whether the packet's connection may be ours as far as the user is concerned: it is claimed, on one of our ports, or
+/// connections are to be found anywhere.
+pub(crate) unsafe fn wanted(pinfo: *mut ws::packet_info) -> bool {
+    // SAFETY: as above; the entry and the table last for good.
+    unsafe {
+        let anywhere = !OWN.get().is_null() && ws::packet::heuristic_enabled(OWN.get());
+        anywhere || claimed(pinfo) || {
+            let table = ws::find_dissector_table(TCP_PORT.as_ptr());
+            let own = |port| ptr::eq(ws::dissector_get_uint_handle(table, port), HANDLE.get());
+            own((*pinfo).srcport) || own((*pinfo).destport)
+        }
+    }
+}
+
+/// Takes the packet's connection on.
+pub(crate) unsafe fn claim(pinfo: *mut ws::packet_info) {
+    // SAFETY: as above.
+    unsafe {
+        if !ws::packet::visited(pinfo) && !claimed(pinfo) {
+            ws::conversation_set_dissector(ws::find_or_create_conversation(pinfo), HANDLE.get());
+        }
     }
 }
 

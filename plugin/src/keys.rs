@@ -4,11 +4,9 @@
 //! on as if there were none.
 
 use std::ffi::{CStr, OsStr, c_uint, c_void};
-use std::fs::File;
-use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 
+use msgr2::capture::add_key_files;
 use msgr2::tracker::{Knowledge, SECRETS_TYPE};
 use wireshark_ffi_bindgen as ws;
 use ws::ForC;
@@ -17,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::dissect;
 use crate::register::KEYRING;
 
-/// The most bytes of a file or block that are taken for keys.
+/// The most bytes of a block that are taken for keys.
 const MOST_BYTES: usize = 4 << 20;
 /// The most blocks that are kept.
 const MOST_BLOCKS: usize = 64;
@@ -51,29 +49,17 @@ pub(crate) fn given() -> Given {
         name if name.is_null() => OsStr::new(""),
         name => OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()),
     };
-    if !name.is_empty()
-        && let Err(trouble) = file(&given.knowledge, Path::new(name))
-    {
-        given.trouble = Some(trouble);
+    let errors = add_key_files(&given.knowledge, name);
+    if !errors.is_empty() {
+        given.trouble = Some(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ").into());
     }
     given
 }
 
-fn file(knowledge: &Knowledge, path: &Path) -> Result<(), Box<str>> {
-    let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display()).into_boxed_str();
-    let mut bytes = Zeroizing::new(Vec::new());
-    let file = File::open(path).map_err(|e| failed(&e))?;
-    // more than that is no keyring, whatever is in it
-    file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
-    if bytes.len() > MOST_BYTES {
-        return Err(failed(&"too large for a keyring"));
-    }
-    add(knowledge, &path.display().to_string(), &bytes)
-}
-
 /// Adds the keys of a keyring's text; the error says what is wrong in which line.
 pub(crate) fn add(knowledge: &Knowledge, place: &str, text: &[u8]) -> Result<(), Box<str>> {
-    knowledge.add_text(text).map_err(|error| format!("{place}: {error}").into())
+    // a block says the same as a file that was given, or knows better
+    knowledge.add_text(text).map(drop).map_err(|error| format!("{place}: {error}").into())
 }
 
 fn blocks() -> &'static mut Vec<Zeroizing<Vec<u8>>> {

@@ -6,15 +6,18 @@ use std::ops::Range;
 
 use msgr2::FINDINGS;
 use msgr2::field::{self, FIELDS};
-use msgr2::tracker::{RelationKind, Shown, Unit, UnitKind, show};
+use msgr2::tracker::{Direction, RelationKind, Shown, Unit, UnitKind, show};
+use msgr2::v2_1;
 use msgr2::wire::{Field, Kind, Node, Recorded, Recorder, Secrecy};
 
-use crate::flow::Found;
+use crate::flow::{Bytes, Flows, Packet, Part, Placed, Segment};
 
 /// The most fields of one call; Wireshark gives up on a packet that has many more.
 const MOST_ITEMS: usize = 40_000;
 /// In how many opened units one can stand: a compressed frame in a secure one takes two.
 pub(crate) const MOST_OPENED: u8 = 3;
+/// The most packets that are named of those that a unit was put together from.
+const MOST_SEGMENTS: usize = 256;
 /// The most units whose texts stand in the info column.
 const MOST_INFOS: usize = 24;
 
@@ -37,6 +40,10 @@ pub(crate) struct Page {
     pub texts: Vec<u8>,
     recorder: Option<Recorder>,
     line: String,
+    /// The direction of the packet.
+    direction: Option<Direction>,
+    /// Whether it shows units of the other direction, too.
+    mixed: bool,
 }
 
 /// What was in a sealed structure.
@@ -59,6 +66,10 @@ pub(crate) struct Piece {
     pub length: u32,
     /// In how many opened units it stands, each the last before it that stands in one less.
     pub depth: u8,
+    /// The bytes that it stands in, if those aren't the packet's: they last as long as the capture is open.
+    pub joined: Option<Joined>,
+    /// If it is no unit: what the packet's segment is.
+    pub part: Option<Part>,
     /// What it opened to.
     pub opened: Option<Opened>,
     /// What it is, in one line; or nothing if nobody asks.
@@ -73,6 +84,15 @@ pub(crate) struct Piece {
     pub generated: Range<u32>,
     /// Its notes.
     pub notes: Range<u32>,
+}
+
+/// Bytes that were put together from several packets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joined {
+    /// The first.
+    pub bytes: *const u8,
+    /// How many.
+    pub length: u32,
 }
 
 /// What a unit opened to.
@@ -186,21 +206,44 @@ impl Page {
         self.texts.clear();
     }
 
-    /// Lays out what was found in `bytes`.
-    pub(crate) fn fill(&mut self, found: &Found, bytes: &[u8], wish: Wish) {
+    /// Lays out what there is to say of a packet, whose segment was found in `bytes`.
+    pub(crate) fn fill(&mut self, flows: &Flows, packet: &Packet, bytes: &[u8], wish: Wish) {
         self.clear();
-        if found.carried > 0 {
-            let text = self.text("Continuation of a frame");
-            self.bare(found.carried.min(bytes.len()), text);
+        self.direction = Some(packet.direction);
+        self.mixed = packet.units.iter().any(|placed| placed.unit.direction != packet.direction);
+        for placed in &packet.units {
+            let Placed { unit, bytes: place } = placed;
+            let first = self.pieces.len();
+            match place {
+                Bytes::Packet(at) => {
+                    let at = *at as usize;
+                    let rest = bytes.get(at..).unwrap_or_default();
+                    self.unit(
+                        unit,
+                        &rest[..rest.len().min(unit.length as usize)],
+                        Place { at, depth: 0, column: true },
+                        wish,
+                    );
+                }
+                Bytes::Own { bytes, .. } => {
+                    self.unit(unit, bytes, Place { at: 0, depth: 0, column: true }, wish);
+                    if let Some(piece) = self.pieces.get_mut(first) {
+                        piece.joined = Some(Joined { bytes: bytes.as_ptr(), length: bytes.len() as u32 });
+                    }
+                    if wish.tree && self.pieces.get(first).is_some_and(|piece| piece.opened.is_none()) {
+                        self.carriers(first, flows.segments(packet, placed));
+                    }
+                }
+            }
         }
-        let mut at = found.carried;
-        for unit in &found.units {
-            let Some(rest) = bytes.get(at..) else { break };
-            let own = &rest[..rest.len().min(unit.length as usize)];
-            self.unit(unit, own, Place { at, depth: 0, column: true }, wish);
-            at += unit.length.max(1) as usize;
+        if let (Some(part), Some(place)) = (flows.part(packet), packet.segment) {
+            let again = match part {
+                Part::Retransmission { of } => names(flows.repeated(packet, of)),
+                _ => String::new(),
+            };
+            self.part(part, &again, place, wish);
         }
-        if let (Some(trouble), Some(piece)) = (&found.trouble, self.pieces.last()) {
+        if let (Some(trouble), Some(piece)) = (&packet.trouble, self.pieces.last()) {
             // its notes are the last ones too
             let (start, length, index) = (piece.start, piece.length, self.pieces.len() - 1);
             let text = self.text(trouble);
@@ -209,27 +252,84 @@ impl Page {
         }
     }
 
+    /// Whether anything but parts of frames is shown.
+    pub(crate) fn has_units(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.part.is_none())
+    }
+
+    /// What a segment is that isn't told by units alone; `again` names what it has once more.
+    fn part(&mut self, part: Part, again: &str, place: Segment, wish: Wish) {
+        let (field, packet, text) = match part {
+            Part::Retransmission { of } => (
+                field::COMMON_RETRANSMISSION_OF,
+                Some(of),
+                self.format(format_args!("retransmission{again}, see packet {of}")),
+            ),
+            Part::Early { until: None } => {
+                (field::COMMON_REASSEMBLED_IN, None, self.text("came early: bytes before it are missing"))
+            }
+            Part::Early { until: Some(until) } => {
+                (field::COMMON_REASSEMBLED_IN, Some(until), self.format(format_args!("came early, see packet {until}")))
+            }
+            Part::Continued { until: None } => {
+                (field::COMMON_REASSEMBLED_IN, None, self.text("the frame goes on in later segments"))
+            }
+            Part::Continued { until: Some(until) } => (
+                field::COMMON_REASSEMBLED_IN,
+                Some(until),
+                self.format(format_args!("the frame goes on, see packet {until}")),
+            ),
+        };
+        let generated = self.generated.len() as u32;
+        if let (true, Some(packet)) = (wish.tree, packet) {
+            self.fact(field, Value::U32(packet));
+        }
+        self.bare(place.offset, place.length, text);
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.part = Some(part);
+            piece.column = !matches!(part, Part::Continued { .. });
+            piece.generated = generated..self.generated.len() as u32;
+        }
+    }
+
+    /// The packets that a unit's segments came in, among what is known of it.
+    fn carriers(&mut self, piece: usize, packets: impl Iterator<Item = u32>) {
+        let generated = self.generated.len() as u32;
+        let before = self.pieces[piece].generated.clone();
+        let all: Vec<Item> = self.generated[before.start as usize..before.end as usize].to_vec();
+        self.generated.extend(all);
+        for packet in packets.take(MOST_SEGMENTS) {
+            self.fact(field::COMMON_SEGMENT, Value::U32(packet));
+        }
+        self.pieces[piece].generated = generated..self.generated.len() as u32;
+    }
+
     /// Instead of what could not be laid out: a note that says so.
     pub(crate) fn fail(&mut self, length: usize) {
         self.clear();
         let text = self.text("The msgr2 dissector failed here; please report it with this packet");
         self.notes.push(Note { kind: NOT_SHOWN, start: 0, length: length as u32, text });
-        self.bare(length, text);
+        self.bare(0, length as u32, text);
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.notes = 0..1;
+        }
     }
 
-    /// A piece at the beginning that has a text and all notes so far, but no fields.
-    fn bare(&mut self, length: usize, text: u32) {
+    /// A piece that has a text and nothing else.
+    fn bare(&mut self, start: u32, length: u32, text: u32) {
         self.pieces.push(Piece {
-            start: 0,
-            length: length as u32,
+            start,
+            length,
             depth: 0,
+            joined: None,
+            part: None,
             opened: None,
             info: Some(text),
             column: true,
             items: 0..0,
             views: 0,
             generated: 0..0,
-            notes: 0..self.notes.len() as u32,
+            notes: 0..0,
         });
     }
 
@@ -311,6 +411,8 @@ impl Page {
             start: at as u32,
             length: bytes.len() as u32,
             depth,
+            joined: None,
+            part: None,
             opened: None,
             info,
             column,
@@ -336,6 +438,9 @@ impl Page {
                 self.fact(field, Value::Text(text));
             }
         }
+        if self.mixed && unit.tag().is_some() {
+            self.fact(field::COMMON_FROM_RECEIVER, Value::Bool(self.is_from_receiver(unit)));
+        }
         if let Some(number) = unit.record() {
             self.fact(field::COMMON_RECORD, Value::U64(number));
         }
@@ -352,9 +457,15 @@ impl Page {
         self.generated.push(Item { field: field.index, depth: 0, view: 0, start: 0, length: 0, value });
     }
 
+    /// Whether a unit was sent by who receives the packet.
+    fn is_from_receiver(&self, unit: &Unit) -> bool {
+        self.direction.is_some_and(|direction| direction != unit.direction)
+    }
+
     fn info(&mut self, unit: &Unit, shown: &Shown<'_>) -> u32 {
         let cut = if unit.cut { " [cut short]" } else { "" };
-        self.format(format_args!("{shown}{cut}"))
+        let from = if self.is_from_receiver(unit) { "[from the receiver] " } else { "" };
+        self.format(format_args!("{from}{shown}{cut}"))
     }
 
     fn value(&mut self, recorder: &Recorder, node: &Node, bytes: &[u8]) -> Value {
@@ -402,6 +513,40 @@ impl Page {
         let start = self.text(&line);
         self.line = line;
         start
+    }
+}
+
+/// The most units that are named of a segment that was sent again.
+const MOST_NAMES: usize = 4;
+
+/// What units are, as ` of MESSAGE, ACK`; nothing of none.
+fn names<'u>(units: impl Iterator<Item = &'u Unit>) -> String {
+    let mut text = String::new();
+    for (index, unit) in units.enumerate() {
+        let name = match (index < MOST_NAMES, name(unit)) {
+            (true, Some(name)) => name,
+            (true, None) => continue,
+            (false, _) => "…".into(),
+        };
+        text.push_str(if text.is_empty() { " of " } else { ", " });
+        text.push_str(&name);
+        if index >= MOST_NAMES {
+            break;
+        }
+    }
+    text
+}
+
+/// What a unit is, or what is in it.
+fn name(unit: &Unit) -> Option<String> {
+    if let Some(inner) = unit.inner().first() {
+        return name(inner);
+    }
+    match unit.kind {
+        UnitKind::Banner => Some("Banner".into()),
+        UnitKind::Frame(head) | UnitKind::Segments(head) => Some(v2_1::Tag(head.tag).to_string()),
+        UnitKind::Plain(head) => Some(head.tag.to_string()),
+        _ => None,
     }
 }
 

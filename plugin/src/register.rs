@@ -1,6 +1,7 @@
 //! Tells Wireshark what there is: the protocol, its fields, expert infos, preferences, and when to call.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::ptr;
 
@@ -14,9 +15,7 @@ use crate::ids::{Ids, PROTO, SUBTREES, ids};
 use crate::page::{BAD_KEYRING, NOT_SHOWN};
 use crate::{claim, dissect, keys};
 
-/// Whether frames are put together from several segments.
 // SAFETY: Wireshark calls a plugin on one thread.
-pub(crate) static DESEGMENT: ForC<ws::WsBool> = unsafe { ForC::new(ws::TRUE) };
 /// Whether the CRCs of segments are checked.
 // SAFETY: as above.
 pub(crate) static VERIFY_CRC: ForC<ws::WsBool> = unsafe { ForC::new(ws::TRUE) };
@@ -39,7 +38,9 @@ pub(crate) fn plugin() {
         ws::epan_get_version_number(&raw mut major, &raw mut minor, &raw mut micro);
         if format!("{major}.{minor}") != ws::HEADERS_SERIES {
             let built = ws::HEADERS_SERIES;
-            eprintln!(
+            // where nobody listens there is nothing to be done about it
+            let _ = writeln!(
+                std::io::stderr(),
                 "msgr2: this plugin is for Wireshark {built}, and this is {major}.{minor}.{micro}; build it anew"
             );
             return;
@@ -66,6 +67,7 @@ unsafe extern "C" fn protocol() {
         preferences(proto);
         ws::register_init_routine(Some(dissect::prepare));
         ws::register_cleanup_routine(Some(dissect::forget));
+        ws::register_postseq_cleanup_routine(Some(dissect::passed));
     }
 }
 
@@ -238,14 +240,6 @@ unsafe fn preferences(proto: c_int) {
         let module = ws::prefs_register_protocol(proto, None);
         ws::prefs_register_bool_preference(
             module,
-            c"desegment".as_ptr(),
-            c"Reassemble frames spanning multiple TCP segments".as_ptr(),
-            c"To use this, \"Allow subdissectors to reassemble TCP streams\" must be on in the TCP protocol settings."
-                .as_ptr(),
-            DESEGMENT.as_ptr(),
-        );
-        ws::prefs_register_bool_preference(
-            module,
             c"verify_crc".as_ptr(),
             c"Check the CRCs of segments".as_ptr(),
             c"The CRC of a frame's preamble is always checked, because the frame's length is in it.".as_ptr(),
@@ -255,8 +249,9 @@ unsafe fn preferences(proto: c_int) {
             module,
             c"keyring".as_ptr(),
             c"Keyring".as_ptr(),
-            c"A keyring file of the cluster, as Ceph's own tools write it: what is sealed with these keys, or with keys \
-              that can be learnt by them, is shown in the clear."
+            c"A keyring file of the cluster, as Ceph's own tools write it, a folder with such files, or several of \
+              them with a colon between: what is sealed with these keys, or with keys that can be learnt by them, is \
+              shown in the clear."
                 .as_ptr(),
             KEYRING.as_ptr(),
             false,
@@ -265,7 +260,7 @@ unsafe fn preferences(proto: c_int) {
 }
 
 /// Wireshark's table of who dissects which TCP port.
-const TCP_PORT: &CStr = c"tcp.port";
+pub(crate) const TCP_PORT: &CStr = c"tcp.port";
 
 unsafe extern "C" fn hand_off() {
     // SAFETY: the handle, table and texts last for good.
@@ -273,6 +268,8 @@ unsafe extern "C" fn hand_off() {
         let proto = PROTO.get();
         let handle = ws::create_dissector_handle(Some(claim::dissector), proto);
         claim::HANDLE.set(handle);
+        dissect::begin();
+        ws::register_postdissector(ws::create_dissector_handle(Some(dissect::after), proto));
         claim::LEGACY.set(ws::find_heur_dissector_by_unique_short_name(c"ceph_tcp".as_ptr()));
         let table = ws::find_dissector_table(TCP_PORT.as_ptr());
         let former: Vec<_> = (0..=u32::from(u16::MAX)).map(|port| ws::dissector_get_uint_handle(table, port)).collect();
@@ -289,6 +286,7 @@ unsafe extern "C" fn hand_off() {
             proto,
             true,
         );
+        claim::OWN.set(ws::find_heur_dissector_by_unique_short_name(c"msgr2_tcp".as_ptr()));
     }
 }
 

@@ -11,7 +11,7 @@ use msgr2::wire::{Kind, MOST_VIEWS};
 use wireshark_ffi_bindgen as ws;
 
 use crate::ids::{Ids, PROTO, PROTOCOL_SUBTREE, ids};
-use crate::page::{Item, MOST_OPENED, Note, Page, Piece, Value};
+use crate::page::{Item, Joined, MOST_OPENED, Note, Page, Piece, Value};
 
 /// The deepest tree; the spec's types nest less, and Wireshark has a limit too.
 const MOST_DEPTH: usize = 48;
@@ -40,7 +40,8 @@ unsafe fn text(page: *const Page, at: u32) -> *const c_char {
 /// # Safety
 ///
 /// `page` outlives the call and isn't touched meanwhile; its ranges lie within `target.tvb`, those of
-/// pieces in opened ones within what was opened.
+/// pieces in opened ones within what was opened, those of joined ones within what was joined, which lasts as long as the
+/// packet's dissection.
 pub(crate) unsafe fn page(page: *const Page, target: Target) {
     // SAFETY: the caller's promises, and Wireshark's own rules for the calls.
     unsafe {
@@ -63,11 +64,16 @@ pub(crate) unsafe fn page(page: *const Page, target: Target) {
                 infos += 1;
             }
             let depth = (*piece).depth.min(MOST_OPENED) as usize;
-            let tree = show(page, piece, within[depth]);
-            within[depth + 1] = Target { tree, ..within[depth] };
+            let mut place = within[depth];
+            if let Some(Joined { bytes, length }) = (*piece).joined {
+                place.tvb = ws::tvb_new_child_real_data(place.tvb, bytes, length as _, length as _);
+                ws::add_new_data_source(place.pinfo, place.tvb, c"Reassembled msgr2 frame".as_ptr());
+            }
+            let tree = show(page, piece, place);
+            within[depth + 1] = Target { tree, ..place };
             if let Some(opened) = &(*piece).opened {
                 let (start, length) = (opened.range.start, opened.range.end - opened.range.start);
-                within[depth + 1].tvb = view(page, start, length, opened.name.as_ptr(), within[depth]);
+                within[depth + 1].tvb = view(page, start, length, opened.name.as_ptr(), place);
             }
             index += 1;
         }

@@ -106,6 +106,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "tvb_raw_offset",
     "tvb_offset_from_real_beginning",
     "add_new_data_source",
+    "get_data_source_tvb",
     // Columns
     "col_set_str",
     "col_add_str",
@@ -283,6 +284,8 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "try_val_to_str",
     "try_val64_to_str",
     "address_to_str",
+    // Link types
+    "wtap_pcap_encap_to_wtap_encap",
     // Versions
     "epan_get_version",
     "epan_get_version_number",
@@ -319,6 +322,7 @@ pub(crate) const TYPES: &[&str] = &[
     "ws_in6_addr",
     "ftenum",
     "field_display_e",
+    "address_type",
     "conversation_t",
     "conversation_type",
     "tap_packet_status",
@@ -349,10 +353,12 @@ pub(crate) const VARIABLES: &[&str] = &[
     "NO_PORT_B",
     "NO_PORT2",
     "PI_.*",
+    "PT_TCP",
     "PT_TXTMOD_.*",
     "SECRETS_TYPE_.*",
     "STAT_DT_.*",
     "ST_FLG_.*",
+    "TH_(ACK|FIN|RST)",
     "TAP_PACKET_.*",
     "UAT_AFFECTS_.*",
     "WIRESHARK_VERSION_.*",

@@ -22,4 +22,5 @@
 #include <epan/wmem_scopes.h>
 #include <epan/dissectors/packet-tcp.h>
 #include <wsutil/wmem/wmem.h>
+#include <wiretap/pcap-encap.h>
 #include <wiretap/secrets-types.h>

@@ -3,7 +3,7 @@
 //! A section for each entity (`[client.admin]`), in it `key = …`, perhaps `pending key = …`, and capabilities as
 //! `caps mon = "allow *"`. `[global]` and unknown options are skipped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
@@ -15,6 +15,8 @@ use super::{BadEntityName, EntityName, Key, KeyError};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring {
     entities: BTreeMap<EntityName, Entity>,
+    /// Whose keys were replaced by others of the same text.
+    conflicts: BTreeSet<EntityName>,
 }
 
 /// What a keyring says of an entity.
@@ -138,6 +140,9 @@ impl Keyring {
         match (self.entities.get_mut(&name), key) {
             // the same section once more
             (Some(entity), key) => {
+                if key.as_ref().is_some_and(|key| *key != entity.key) {
+                    self.conflicts.insert(name);
+                }
                 entity.key = key.unwrap_or_else(|| entity.key.clone());
                 entity.pending_key = pending_key.or_else(|| entity.pending_key.take());
                 entity.caps.append(&mut caps);
@@ -163,6 +168,11 @@ impl Keyring {
     /// All entities, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&EntityName, &Entity)> {
         self.entities.iter()
+    }
+
+    /// The entities that the text that was read has two different keys for; the later one counts.
+    pub fn conflicts(&self) -> impl Iterator<Item = &EntityName> {
+        self.conflicts.iter()
     }
 
     /// How many entities there are.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use crate::wire::End;
+
 /// Which way data goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
@@ -25,6 +27,8 @@ pub struct Chunk<'a> {
     pub dst: SocketAddr,
     /// The packet that made it deliverable; it may not be the one that carried it.
     pub packet: u32,
+    /// The packet that carried it; of what isn't data the same as `packet`.
+    pub carrier: u32,
     /// The time of that packet.
     pub time: Duration,
     /// What it is.
@@ -38,8 +42,23 @@ pub enum Kind<'a> {
     Data(&'a [u8]),
     /// So many bytes are not in the capture.
     Gap(u64),
-    /// Nothing more will come: the sender has finished, or the capture.
-    Closed,
+    /// Nothing more will come.
+    Closed(End),
+}
+
+/// Where a segment stands in its connection. Places are counted in bytes from where a direction starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The connection, as in Wireshark's `tcp.stream`.
+    pub stream: u32,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The place of its first byte; negative for what comes from before the capture's start.
+    pub place: i64,
+    /// The place of the byte that was due when it came.
+    pub due: i64,
+    /// Whether it waits for what ought to have come before it.
+    pub waits: bool,
 }
 
 /// Takes chunks. Its error ends the call that led to it; the reassembler is of no use then.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::chunk::Kind;
+use super::chunk::{End, Kind};
 use super::held::{Held, Piece};
 use super::segment::Segment;
 
@@ -23,7 +23,16 @@ impl Moment {
 }
 
 /// Takes what a flow gives out.
-pub(super) type Out<'a, E> = dyn FnMut(Moment, Kind<'_>) -> Result<(), E> + 'a;
+pub(super) type Out<'a, E> = dyn FnMut(Given, Kind<'_>) -> Result<(), E> + 'a;
+
+/// What led to something being given out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// Who made it deliverable.
+    pub(super) at: Moment,
+    /// The packet that carried it.
+    pub(super) carrier: u32,
+}
 
 /// How long to wait for a hole to be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,20 +75,47 @@ impl Flow {
         self.closed
     }
 
+    /// The place of the byte that a segment begins with, and of the one that is due.
+    pub(super) fn position(&self, segment: &Segment<'_>) -> (i64, i64) {
+        let due = i64::try_from(self.next).unwrap_or(i64::MAX);
+        let seq = segment.seq.wrapping_add(segment.syn.into());
+        let ahead = if self.started { distance(self.next_seq, seq) } else { 0 };
+        (due.saturating_add(ahead.into()), due)
+    }
+
     /// The memory that held-back data takes.
     pub(super) fn held(&self) -> usize {
         self.held.cost()
     }
 
-    /// Takes a segment of this direction.
-    pub(super) fn receive<E>(&mut self, segment: &Segment<'_>, limit: usize, out: &mut Out<'_, E>) -> Result<(), E> {
-        let at = Moment::of(segment);
+    /// Whether a segment of this direction has bytes before it that are not there yet.
+    pub(super) fn lacks_before(&self, segment: &Segment<'_>) -> bool {
+        let (place, due) = self.position(segment);
+        !self.closed && place > due
+    }
+
+    /// Whether the other side has acknowledged bytes of this direction that are not there yet.
+    pub(super) fn lacks_acknowledged(&self, ack: u32) -> bool {
+        // its end is acknowledged like a byte
+        let end = u64::from(self.fin.is_some_and(|(end, _)| end == self.next));
+        let ahead = distance(self.next_seq, ack);
+        self.started && !self.closed && ahead > 0 && ahead.unsigned_abs() as u64 > end
+    }
+
+    /// Takes a segment of this direction; `at` is the packet that makes it due, which may be a later one.
+    pub(super) fn receive<E>(
+        &mut self,
+        segment: &Segment<'_>,
+        at: Moment,
+        limit: usize,
+        out: &mut Out<'_, E>,
+    ) -> Result<(), E> {
         let &Segment { mut payload, mut missing, fin, .. } = segment;
         let seq = segment.seq.wrapping_add(segment.syn.into());
         if segment.rst {
             // the answer to a SYN that nobody wanted starts nothing, and an old one ends nothing
             let current = self.started && distance(self.next_seq, seq) >= 0;
-            return if current { self.end(Some(at), at, out) } else { Ok(()) };
+            return if current { self.end(End::Reset, Some(at), at, out) } else { Ok(()) };
         }
         if self.closed || !(self.started || segment.syn || fin || !payload.is_empty() || missing > 0) {
             return Ok(());
@@ -103,9 +139,9 @@ impl Flow {
             self.fin.get_or_insert((end, at));
         }
         if place > self.next {
-            self.held.keep(place, payload, missing, at);
+            self.held.keep(place, payload, missing, Moment::of(segment));
         } else {
-            self.give(payload, missing, at, out)?;
+            self.give(payload, missing, at, segment.packet, out)?;
         }
         self.advance(Some(at), Patience::Limit(limit), out)
     }
@@ -126,6 +162,16 @@ impl Flow {
         self.advance(Some(at), Patience::Limit(limit), out)
     }
 
+    /// Gives up bytes that the other side has acknowledged and that didn't come before what it sent then.
+    pub(super) fn give_up<E>(&mut self, ack: u32, at: Moment, limit: usize, out: &mut Out<'_, E>) -> Result<(), E> {
+        if self.lacks_acknowledged(ack) {
+            let end = self.fin.map_or(u64::MAX, |(end, _)| end);
+            let acked = self.next + distance(self.next_seq, ack).unsigned_abs() as u64;
+            self.lost = self.lost.max(acked.min(end));
+        }
+        self.advance(Some(at), Patience::Limit(limit), out)
+    }
+
     /// Gives out what is held back, whatever is missing before it.
     pub(super) fn release<E>(&mut self, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         self.advance(Some(at), Patience::Limit(0), out)
@@ -133,20 +179,27 @@ impl Flow {
 
     /// Gives out what is held back, and closes. Where no packet made data deliverable, the packet that carried it is
     /// named; `last` is the connection's last packet.
-    pub(super) fn end<E>(&mut self, at: Option<Moment>, last: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
+    pub(super) fn end<E>(&mut self, how: End, at: Option<Moment>, last: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         self.advance(at, Patience::None, out)?;
-        self.close(last, out)
+        self.close(how, last, out)
     }
 
     /// Gives out data that begins at `next`. Where it overlaps data that is held, that was first and wins.
-    fn give<E>(&mut self, payload: &[u8], missing: usize, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
+    fn give<E>(
+        &mut self,
+        payload: &[u8],
+        missing: usize,
+        at: Moment,
+        carrier: u32,
+        out: &mut Out<'_, E>,
+    ) -> Result<(), E> {
         let start = self.next;
         let end = start + payload.len() as u64;
         while self.next < end {
             let free = self.held.first().map_or(end, |(place, _)| end.min(place));
             // both below payload.len()
             let (from, to) = ((self.next - start) as usize, (free - start) as usize);
-            self.emit(at, Kind::Data(&payload[from..to]), free - self.next, out)?;
+            self.emit(at, carrier, Kind::Data(&payload[from..to]), free - self.next, out)?;
             while let Some(piece) = self.held.take(self.next) {
                 self.give_piece(piece, at, out)?;
             }
@@ -156,7 +209,7 @@ impl Flow {
     }
 
     fn give_piece<E>(&mut self, piece: Piece, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
-        self.emit(at, Kind::Data(&piece.bytes), piece.bytes.len() as u64, out)?;
+        self.emit(at, piece.at.packet, Kind::Data(&piece.bytes), piece.bytes.len() as u64, out)?;
         self.lost = self.lost.max(self.next + piece.missing as u64);
         Ok(())
     }
@@ -176,10 +229,10 @@ impl Flow {
                 _ => break,
             };
             let at = at.or(waits.map(|(_, at)| at)).unwrap_or(self.last);
-            self.emit(at, Kind::Gap(to - self.next), to - self.next, out)?;
+            self.emit(at, at.packet, Kind::Gap(to - self.next), to - self.next, out)?;
         }
         match self.fin {
-            Some((end, fin_at)) if end <= self.next => self.close(at.unwrap_or(fin_at), out),
+            Some((end, fin_at)) if end <= self.next => self.close(End::Fin, at.unwrap_or(fin_at), out),
             _ => Ok(()),
         }
     }
@@ -191,19 +244,19 @@ impl Flow {
         }
     }
 
-    fn close<E>(&mut self, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
+    fn close<E>(&mut self, how: End, at: Moment, out: &mut Out<'_, E>) -> Result<(), E> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
         self.held.clear();
-        self.emit(at, Kind::Closed, 0, out)
+        self.emit(at, at.packet, Kind::Closed(how), 0, out)
     }
 
-    fn emit<E>(&mut self, at: Moment, kind: Kind<'_>, len: u64, out: &mut Out<'_, E>) -> Result<(), E> {
+    fn emit<E>(&mut self, at: Moment, carrier: u32, kind: Kind<'_>, len: u64, out: &mut Out<'_, E>) -> Result<(), E> {
         self.last = self.last.max(at);
         self.next += len;
         self.next_seq = self.next_seq.wrapping_add(len as u32);
-        out(self.last, kind)
+        out(Given { at: self.last, carrier }, kind)
     }
 }
 
@@ -240,12 +293,13 @@ mod tests {
             mut self,
             act: impl FnOnce(&mut Flow, usize, &mut Out<'_, Infallible>) -> Result<(), Infallible>,
         ) -> Self {
-            let mut out = |at: Moment, kind: Kind<'_>| {
+            let mut out = |Given { at, .. }: Given, kind: Kind<'_>| {
                 assert_eq!(at.time, Duration::from_secs(at.packet.into()));
                 self.log.push(match kind {
                     Kind::Data(data) => format!("{}:{}", at.packet, String::from_utf8_lossy(data)),
                     Kind::Gap(len) => format!("{}:<{len}>", at.packet),
-                    Kind::Closed => format!("{}:.", at.packet),
+                    Kind::Closed(End::Reset) => format!("{}:!", at.packet),
+                    Kind::Closed(_) => format!("{}:.", at.packet),
                 });
                 Ok(())
             };
@@ -254,7 +308,7 @@ mod tests {
         }
 
         fn push(self, segment: Segment<'_>) -> Self {
-            self.with(|flow, limit, out| flow.receive(&segment, limit, out))
+            self.with(|flow, limit, out| flow.receive(&segment, Moment::of(&segment), limit, out))
         }
 
         fn data(self, packet: u32, seq: u32, payload: &str) -> Self {
@@ -268,7 +322,7 @@ mod tests {
 
         fn end(self, packet: u32) -> Self {
             let last = Moment::of(&segment(packet, 0, ""));
-            let ended = self.with(|flow, _, out| flow.end(None, last, out));
+            let ended = self.with(|flow, _, out| flow.end(End::Capture, None, last, out));
             assert_eq!(ended.flow.held(), 0);
             ended
         }
@@ -375,7 +429,7 @@ mod tests {
         let rst = |packet, seq| Segment { rst: true, ..segment(packet, seq, "reason") };
         let line = syn(0).data(2, 1, "ab").data(3, 4, "d").push(rst(4, 2));
         assert_eq!(line.text(), "2:ab");
-        assert_eq!(line.push(rst(5, 5)).data(6, 3, "c").text(), "2:ab 5:<1> 5:d 5:.");
+        assert_eq!(line.push(rst(5, 5)).data(6, 3, "c").text(), "2:ab 5:<1> 5:d 5:!");
         assert_eq!(Line::default().push(rst(1, 0)).push(Segment { syn: true, ..segment(2, 9, "a") }).text(), "2:a");
     }
 

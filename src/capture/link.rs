@@ -6,6 +6,19 @@ use pcap_parser::Linktype;
 use super::layers::{Layer, Rest};
 use super::segment::Skipped;
 
+/// The link types in whose packets segments are found.
+pub const LINK_TYPES: [Linktype; 9] = [
+    Linktype::ETHERNET,
+    Linktype::LINUX_SLL,
+    Linktype::LINUX_SLL2,
+    Linktype::NULL,
+    Linktype::LOOP,
+    Linktype::RAW,
+    Linktype::IPV4,
+    Linktype::IPV6,
+    PPP,
+];
+
 /// A link type that pcap-parser has no name for.
 const PPP: Linktype = Linktype(9);
 

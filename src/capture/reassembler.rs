@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use super::chunk::Sink;
+use super::chunk::{Position, Sink};
 use super::segment::Segment;
 use super::stream::Stream;
 
@@ -42,21 +42,21 @@ impl Reassembler {
     }
 
     /// Takes the next segment of the capture. Each direction of each connection gives data and gaps in order, then
-    /// closes once.
-    pub fn push<E>(&mut self, segment: &Segment<'_>, sink: &mut Sink<'_, E>) -> Result<(), E> {
+    /// closes once. Says where the segment stands.
+    pub fn push<E>(&mut self, segment: &Segment<'_>, sink: &mut Sink<'_, E>) -> Result<Option<Position>, E> {
         let pair = (segment.src.min(segment.dst), segment.src.max(segment.dst));
         let known = self.streams.get(&pair);
         if known.is_none_or(|stream| stream.is_replaced_by(segment)) {
             self.open(pair, segment, sink)?;
         }
-        let Some(stream) = self.streams.get_mut(&pair) else { return Ok(()) };
+        let Some(stream) = self.streams.get_mut(&pair) else { return Ok(None) };
         self.held -= stream.held();
-        stream.push(segment, self.limits.flow, sink)?;
+        let position = stream.push(segment, self.limits.flow, sink)?;
         if self.held + stream.held() > self.limits.total {
             stream.release(sink)?;
         }
         self.held += stream.held();
-        Ok(())
+        Ok(Some(position))
     }
 
     /// Ends all connections, and gives out what waits behind holes.
@@ -157,7 +157,8 @@ mod tests {
                 let what = match chunk.kind {
                     Kind::Data(data) => String::from_utf8_lossy(data).into_owned(),
                     Kind::Gap(len) => format!("<{len}>"),
-                    Kind::Closed => ".".to_owned(),
+                    Kind::Closed(End::Reset) => "!".to_owned(),
+                    Kind::Closed(_) => ".".to_owned(),
                 };
                 assert_eq!(chunk.time, Duration::from_secs(chunk.packet.into()));
                 log.push(format!("{}{arrow}{}:{what}", chunk.stream, chunk.packet));
@@ -170,7 +171,7 @@ mod tests {
         }
 
         fn push(&mut self, segment: Segment<'_>) {
-            self.act(|reassembler, sink| reassembler.push(&segment, sink));
+            self.act(|reassembler, sink| reassembler.push(&segment, sink).map(drop));
         }
 
         fn up(&mut self, packet: u32, flags: &str, seq: u32, ack: u32, payload: &str) {
@@ -226,9 +227,44 @@ mod tests {
         let mut bench = Bench::new(Limits::default());
         bench.up(1, "s", 100, 0, "");
         bench.up(2, "a", 103, 501, "cd");
-        bench.down(3, "a", 501, 105, "");
-        bench.up(4, "a", 101, 501, "ab");
-        assert_eq!(bench.finish(), "0>3:<2> 0>3:cd 0>4:. 0<4:.");
+        for packet in 3..7 {
+            bench.down(packet, "a", 501, 105, "");
+        }
+        bench.up(7, "a", 101, 501, "ab");
+        assert_eq!(bench.finish(), "0>6:<2> 0>6:cd 0>7:. 0<7:.");
+    }
+
+    #[test]
+    fn packets_a_little_out_of_order_are_put_in_order() {
+        let begun = || {
+            let mut bench = Bench::new(Limits::default());
+            bench.up(1, "s", 100, 0, "");
+            bench.down(2, "sa", 500, 101, "");
+            bench
+        };
+        // an acknowledgement before what it acknowledges
+        let mut bench = begun();
+        bench.up(3, "a", 103, 501, "cd");
+        bench.down(4, "a", 501, 105, "");
+        bench.up(5, "a", 101, 501, "ab");
+        assert_eq!(bench.finish(), "0>5:ab 0>5:cd 0>5:. 0<5:.");
+        // an answer before the question
+        let mut bench = begun();
+        bench.down(3, "a", 501, 104, "yes");
+        bench.up(4, "a", 101, 501, "why");
+        bench.up(5, "a", 104, 504, "so");
+        assert_eq!(bench.finish(), "0>4:why 0<4:yes 0>5:so 0>5:. 0<5:.");
+        // the question never comes
+        let mut bench = begun();
+        bench.down(3, "a", 501, 104, "yes");
+        bench.up(4, "a", 104, 504, "so");
+        assert_eq!(bench.finish(), "0>4:<3> 0<4:yes 0>4:so 0>4:. 0<4:.");
+        // an end before what comes before it
+        let mut bench = begun();
+        bench.up(3, "fa", 103, 501, "");
+        bench.down(4, "a", 501, 104, "");
+        bench.up(5, "a", 101, 501, "ab");
+        assert_eq!(bench.finish(), "0>5:ab 0>5:. 0<5:.");
     }
 
     #[test]
@@ -280,7 +316,7 @@ mod tests {
         bench.down(2, "sa", 500, 101, "");
         bench.up(3, "r", 101, 0, "");
         bench.down(4, "a", 501, 101, "late");
-        assert_eq!(bench.finish(), "0>3:. 0<4:late 0<4:.");
+        assert_eq!(bench.finish(), "0>3:! 0<4:late 0<4:.");
     }
 
     #[test]
@@ -313,7 +349,7 @@ mod tests {
         bench.finish();
         let order: Vec<_> = bench.log[before..].iter().map(|l| l.as_bytes()[0]).collect();
         assert!(order.is_sorted() && order.len() > 7, "{order:?}");
-        assert_eq!(bench.log.iter().filter(|l| l.ends_with(":.")).count(), 18);
+        assert_eq!(bench.log.iter().filter(|l| l.ends_with(['.', '!'])).count(), 18);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! One TCP connection: its ends, its two directions, and what Wireshark takes for the same connection.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::chunk::{Chunk, Direction, Sink};
-use super::flow::{Flow, Moment, Out};
+use super::chunk::{Chunk, Direction, End, Kind, Position, Sink};
+use super::flow::{Flow, Given, Moment, Out};
+use super::held::PIECE;
 use super::segment::Segment;
 
 /// One connection.
@@ -14,7 +16,30 @@ pub(super) struct Stream {
     to_server: Side,
     to_client: Side,
     reset: bool,
+    /// Segments that are early.
+    waiting: VecDeque<Waiting>,
     last: Moment,
+}
+
+/// How many segments wait at the most: as many as packets are out of order in captures of one machine.
+const MOST_WAITING: usize = 3;
+
+/// A segment that waits.
+#[derive(Clone)]
+struct Waiting {
+    /// Without its data.
+    head: Segment<'static>,
+    payload: Vec<u8>,
+}
+
+impl Waiting {
+    fn from(segment: &Segment<'_>) -> Self {
+        Waiting { head: Segment { payload: &[], ..*segment }, payload: segment.payload.to_vec() }
+    }
+
+    fn segment(&self) -> Segment<'_> {
+        Segment { payload: &self.payload, ..self.head }
+    }
 }
 
 #[derive(Default)]
@@ -30,8 +55,8 @@ impl Stream {
     pub(super) fn new(number: u32, first: &Segment<'_>) -> Self {
         let answer = first.syn && first.ack.is_some();
         let (client, server) = if answer { (first.dst, first.src) } else { (first.src, first.dst) };
-        let (to_server, to_client, reset) = Default::default();
-        Self { number, client, server, to_server, to_client, reset, last: Moment::of(first) }
+        let (to_server, to_client, reset, waiting) = Default::default();
+        Self { number, client, server, to_server, to_client, reset, waiting, last: Moment::of(first) }
     }
 
     /// Its number.
@@ -57,11 +82,21 @@ impl Stream {
 
     /// The memory that held-back data takes.
     pub(super) fn held(&self) -> usize {
-        self.to_server.flow.held() + self.to_client.flow.held()
+        let waiting: usize = self.waiting.iter().map(|one| one.payload.len() + PIECE).sum();
+        self.to_server.flow.held() + self.to_client.flow.held() + waiting
     }
 
-    /// Takes its next segment.
-    pub(super) fn push<E>(&mut self, segment: &Segment<'_>, limit: usize, sink: &mut Sink<'_, E>) -> Result<(), E> {
+    /// Takes its next segment, and says where that stands.
+    ///
+    /// Captures have packets a little out of order, those of both directions among them: then a segment acknowledges what
+    /// comes only behind it. So a few that seem to be early wait for those that ought to have come before. When there are
+    /// more, the oldest is taken as it is.
+    pub(super) fn push<E>(
+        &mut self,
+        segment: &Segment<'_>,
+        limit: usize,
+        sink: &mut Sink<'_, E>,
+    ) -> Result<Position, E> {
         self.last = Moment::of(segment);
         self.reset |= segment.rst;
         let fresh = !self.to_server.flow.started() && !self.to_client.flow.started();
@@ -70,12 +105,62 @@ impl Stream {
             std::mem::swap(&mut self.client, &mut self.server);
             std::mem::swap(&mut self.to_server, &mut self.to_client);
         }
-        let number = self.number;
-        let (ours, theirs, direction, back) = if segment.src == self.client {
-            (&mut self.to_server, &mut self.to_client, Direction::ToServer, Direction::ToClient)
+        let (place, due) = self.sides(segment).0.flow.position(segment);
+        let direction = if segment.src == self.client { Direction::ToServer } else { Direction::ToClient };
+        // what begins or breaks off a connection is told at once
+        let waits = !segment.syn && !segment.rst && self.is_early(segment);
+        let position = Position { stream: self.number, direction, place, due, waits };
+        if !waits {
+            self.take(segment, limit, sink)?;
         } else {
-            (&mut self.to_client, &mut self.to_server, Direction::ToClient, Direction::ToServer)
-        };
+            if self.waiting.len() >= MOST_WAITING {
+                self.take_oldest(limit, sink)?;
+            }
+            self.waiting.push_back(Waiting::from(segment));
+        }
+        self.take_due(limit, sink)?;
+        Ok(position)
+    }
+
+    /// The side that sent a segment, and the other one.
+    fn sides(&mut self, segment: &Segment<'_>) -> (&mut Side, &mut Side) {
+        if segment.src == self.client {
+            (&mut self.to_server, &mut self.to_client)
+        } else {
+            (&mut self.to_client, &mut self.to_server)
+        }
+    }
+
+    /// Whether a segment says that there are bytes before it that the capture hasn't shown yet.
+    fn is_early(&self, segment: &Segment<'_>) -> bool {
+        let ours_first = segment.src == self.client;
+        let (ours, theirs) =
+            if ours_first { (&self.to_server, &self.to_client) } else { (&self.to_client, &self.to_server) };
+        ours.flow.lacks_before(segment) || segment.ack.is_some_and(|ack| theirs.flow.lacks_acknowledged(ack))
+    }
+
+    /// Takes what has waited and is early no more.
+    fn take_due<E>(&mut self, limit: usize, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        while let Some(index) = self.waiting.iter().position(|one| !self.is_early(&one.segment())) {
+            if let Some(one) = self.waiting.remove(index) {
+                self.take(&one.segment(), limit, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_oldest<E>(&mut self, limit: usize, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        match self.waiting.pop_front() {
+            Some(oldest) => self.take(&oldest.segment(), limit, sink),
+            None => Ok(()),
+        }
+    }
+
+    fn take<E>(&mut self, segment: &Segment<'_>, limit: usize, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        let (stream, last) = (self.number, self.last);
+        let direction = if segment.src == self.client { Direction::ToServer } else { Direction::ToClient };
+        let back = if segment.src == self.client { Direction::ToClient } else { Direction::ToServer };
+        let (ours, theirs) = self.sides(segment);
         if segment.syn && segment.ack.is_some() {
             ours.base_seq = Some(segment.seq);
         }
@@ -83,25 +168,40 @@ impl Stream {
         let (src, dst) = (segment.src, segment.dst);
         if let Some(ack) = segment.ack {
             theirs.base_seq.get_or_insert(ack.wrapping_sub(1));
-            theirs.flow.acknowledged(ack, self.last, limit, &mut |Moment { packet, time }, kind| {
-                sink(Chunk { stream: number, direction: back, src: dst, dst: src, packet, time, kind })
-            })?;
+            let mut out = |Given { at: Moment { packet, time }, carrier }: Given, kind: Kind<'_>| {
+                sink(Chunk { stream, direction: back, src: dst, dst: src, packet, carrier, time, kind })
+            };
+            theirs.flow.acknowledged(ack, last, limit, &mut out)?;
+            if !segment.payload.is_empty() {
+                // what answers bytes that are missing comes behind them
+                theirs.flow.give_up(ack, last, limit, &mut out)?;
+            }
         }
-        ours.flow.receive(segment, limit, &mut |Moment { packet, time }, kind| {
-            sink(Chunk { stream: number, direction, src, dst, packet, time, kind })
+        ours.flow.receive(segment, last, limit, &mut |Given { at: Moment { packet, time }, carrier }, kind| {
+            sink(Chunk { stream, direction, src, dst, packet, carrier, time, kind })
         })
     }
 
     /// Gives out what is held back, whatever is missing before it.
     pub(super) fn release<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        self.take_waiting(sink)?;
         let last = self.last;
         self.each(sink, |flow, out| flow.release(last, out))
     }
 
     /// Gives out what is held back, and closes.
     pub(super) fn end<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        self.take_waiting(sink)?;
         let last = self.last;
-        self.each(sink, |flow, out| flow.end(None, last, out))
+        self.each(sink, |flow, out| flow.end(End::Capture, None, last, out))
+    }
+
+    fn take_waiting<E>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        while !self.waiting.is_empty() {
+            // what is held back is given out behind this, so no limit is needed here
+            self.take_oldest(usize::MAX, sink)?;
+        }
+        Ok(())
     }
 
     fn each<E>(
@@ -114,8 +214,8 @@ impl Stream {
             (&mut self.to_server.flow, Direction::ToServer, client, server),
             (&mut self.to_client.flow, Direction::ToClient, server, client),
         ] {
-            act(flow, &mut |Moment { packet, time }, kind| {
-                sink(Chunk { stream, direction, src, dst, packet, time, kind })
+            act(flow, &mut |Given { at: Moment { packet, time }, carrier }, kind| {
+                sink(Chunk { stream, direction, src, dst, packet, carrier, time, kind })
             })?;
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use msgr2::auth::EntityName;
+use msgr2::foreign::{self, Foreign};
 use msgr2::net::ConnectError;
 use msgr2::peer::{Error, Why};
 use msgr2::types::{AuthMethod, ConnectionMode, EntityType, Errno};
@@ -287,30 +288,25 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
 fn not_msgr2(asked: &Asked, seen: &Seen) -> Advice {
     let Asked { addr, .. } = asked;
     let first = &*seen.first;
-    let is = |start: &[u8]| first.starts_with(start);
-    let what = if is(b"ceph v0") {
-        let version = String::from_utf8_lossy(&first[..first.len().min(9)]).into_owned();
-        let advice =
-            Advice::new(format!("{addr} speaks the old messenger msgr1 (its banner is {version:?}), not msgr2"));
-        return match addr.port() {
-            OLD_PORT => advice.or_try(format!("msgr2 has port {PORT}: --mon {}", host(addr, PORT))),
-            _ => advice.or_try(format!(
-                "the v2 address, which `ceph mon dump` shows; the usual port is {PORT}, {OLD_PORT} is msgr1's"
-            )),
+    let what = match foreign::recognise(first) {
+        Some(Foreign::Msgr1) => {
+            let version = String::from_utf8_lossy(&first[..first.len().min(9)]).into_owned();
+            let advice =
+                Advice::new(format!("{addr} speaks the old messenger msgr1 (its banner is {version:?}), not msgr2"));
+            return match addr.port() {
+                OLD_PORT => advice.or_try(format!("msgr2 has port {PORT}: --mon {}", host(addr, PORT))),
+                _ => advice.or_try(format!(
+                    "the v2 address, which `ceph mon dump` shows; the usual port is {PORT}, {OLD_PORT} is msgr1's"
+                )),
+            }
+            .or_try("if there is no v2 address: `ceph mon enable-msgr2`, and ms_bind_msgr2 mustn't be false");
         }
-        .or_try("if there is no v2 address: `ceph mon enable-msgr2`, and ms_bind_msgr2 mustn't be false");
-    } else if is(b"ceph v2") {
-        "sends a banner of msgr2 that is cut off or can't be read".to_owned()
-    } else if is(b"ceph ") {
-        format!("sends an unknown banner of Ceph, {}", shown(first))
-    } else if is(b"HTTP/") || is(b"<") {
-        "speaks HTTP: a web server, an RGW or the dashboard".to_owned()
-    } else if is(&[0x15, 3]) || is(&[0x16, 3]) {
-        "speaks TLS: a web server, an RGW or the dashboard with a certificate".to_owned()
-    } else if is(b"SSH-") {
-        "speaks SSH".to_owned()
-    } else {
-        format!("sends {}", shown(first))
+        Some(Foreign::Msgr2) => "sends a banner of msgr2 that is cut off or can't be read".to_owned(),
+        Some(Foreign::Ceph) => format!("sends an unknown banner of Ceph, {}", shown(first)),
+        Some(Foreign::Http) => "speaks HTTP: a web server, an RGW or the dashboard".to_owned(),
+        Some(Foreign::Tls) => "speaks TLS: a web server, an RGW or the dashboard with a certificate".to_owned(),
+        Some(other) => format!("speaks {other}"),
+        None => format!("sends {}", shown(first)),
     };
     with_port(asked, Advice::new(format!("{addr} doesn't speak msgr2: it {what}")))
 }

@@ -1,6 +1,6 @@
 //! What is known beyond a single connection: keys, tickets that other connections have shown, sessions.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -55,9 +55,9 @@ impl Knowledge {
         Knowledge(Arc::new(Mutex::new(known)))
     }
 
-    /// More keys of entities. Of two keys of one entity the later counts.
-    pub fn add_keyring(&self, keyring: &Keyring) {
-        self.known().learnt.add_keyring(keyring);
+    /// More keys of entities. Of two keys of one entity the later counts; returns whose key was replaced by another.
+    pub fn add_keyring(&self, keyring: &Keyring) -> Vec<EntityName> {
+        self.known().learnt.add_keyring(keyring)
     }
 
     /// Keys of services, which open tickets that nobody has shown being handed out.
@@ -65,15 +65,20 @@ impl Knowledge {
         self.known().learnt.add_service_keys(keys);
     }
 
-    /// Keys as text: those of a keyring, those of services as [`ServiceKeys`] reads them, or both in one. With an error,
-    /// which names the line, nothing is added.
-    pub fn add_text(&self, text: &[u8]) -> Result<(), KeyringError> {
+    /// Keys as text: those of a keyring, those of services as [`ServiceKeys`] reads them, or both in one. Returns the
+    /// entities that have two different keys, within the text or with what was known before: the later one counts.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong in which line; then nothing is added.
+    pub fn add_text(&self, text: &[u8]) -> Result<BTreeSet<EntityName>, KeyringError> {
         let (entities, services) = sorted(text);
         let entities = Keyring::parse(&*entities)?;
         let services = ServiceKeys::parse(&*services)?;
-        self.add_keyring(&entities);
+        let mut conflicts: BTreeSet<EntityName> = entities.conflicts().cloned().collect();
+        conflicts.extend(self.add_keyring(&entities));
         self.add_service_keys(&services);
-        Ok(())
+        Ok(conflicts)
     }
 
     /// Whether a client's proof was made with the key that is known.

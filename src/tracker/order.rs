@@ -5,6 +5,14 @@
 //! how much of the other side's frames brought it there. A frame is illegal if no possibility allows it. Which side
 //! is the client is another unknown: both answers are tried until one is ruled out.
 //!
+//! Where bytes are missing, the side that sent them may be anywhere, and the other one may have received anything: it is
+//! blind from there on. What it sends is legal if any arrival explains it. Most of that uncertainty ends with the first
+//! frame that is sent in one state alone, and from which there is no way back: a message, which shows that the session has
+//! begun.
+//!
+//! What a side isn't allowed to send but its receiver takes is no fault of the connection: IDENT_MISSING_FEATURES may be
+//! answered by another CLIENT_IDENT.
+//!
 //! Of the guards in the tables some are known to hold or to fail, from banners and from the frames themselves; that
 //! is what [`Facts`] say. Moves that facts exclude are not taken.
 
@@ -104,6 +112,10 @@ struct End {
     waiting: VecDeque<(u8, Facts)>,
     /// What is known besides.
     known: Facts,
+    /// It may have received what the capture lacks.
+    blind: bool,
+    /// It was sent what it mustn't be: where it is then is no more than a guess.
+    guessed: bool,
 }
 
 /// Both ends, with one answer to which of them is the client.
@@ -139,6 +151,34 @@ impl Order {
         }
     }
 
+    /// Bytes of this direction are missing, or can't be read.
+    pub(super) fn gap(&mut self, direction: Direction) {
+        for hypothesis in &mut self.hypotheses {
+            hypothesis.ends[direction as usize].lose();
+            hypothesis.ends[direction.other() as usize].unsee();
+        }
+    }
+
+    /// Whether bytes are missing.
+    pub(super) fn is_blind(&self) -> bool {
+        self.hypotheses.iter().flat_map(|hypothesis| &hypothesis.ends).any(|end| end.blind)
+    }
+
+    /// Whether a session has begun: messages may flow from one side at least.
+    pub(super) fn settled(&self) -> bool {
+        self.hypotheses.iter().all(|hypothesis| hypothesis.ends.iter().any(End::settled))
+    }
+
+    /// Whose turn it is, and what there is to be sent, if that is certain.
+    pub(super) fn owed(&self) -> Option<(Role, Vec<String>)> {
+        let mut all = self.hypotheses.iter().map(|hypothesis| {
+            let owing = hypothesis.ends.iter().map(|end| (end, end.owes())).find(|(_, owed)| !owed.is_empty());
+            owing.map(|(end, owed)| (end.role, owed.into_iter().map(end.name).collect()))
+        });
+        let first = all.next()??;
+        all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
     /// What is known from here on of the side that sends in this direction.
     pub(super) fn set_facts(&mut self, direction: Direction, facts: Facts) {
         for hypothesis in &mut self.hypotheses {
@@ -166,6 +206,17 @@ impl Order {
             }
             return Ok(());
         }
+        let taken: Vec<bool> =
+            self.hypotheses.iter().map(|h| h.ends[direction.other() as usize].takes(tag, facts)).collect();
+        if taken.contains(&true) {
+            let mut keep = taken.iter();
+            self.hypotheses.retain(|_| keep.next().copied().unwrap_or(true));
+            for hypothesis in &mut self.hypotheses {
+                hypothesis.ends[direction as usize].recover(tag);
+                hypothesis.ends[direction.other() as usize].arrives(tag, facts);
+            }
+            return Ok(());
+        }
         let why = self.hypotheses.iter().map(|h| h.ends[direction as usize].why_not(tag)).collect::<Vec<_>>();
         for hypothesis in &mut self.hypotheses {
             hypothesis.ends[direction as usize].recover(tag);
@@ -184,11 +235,91 @@ impl End {
             possible: vec![Possibility { state: 0, owed: &[], read: 0 }],
             waiting: VecDeque::new(),
             known: Facts::default(),
+            blind: false,
+            guessed: false,
         }
     }
 
+    /// Frames that it sent are missing: it may be anywhere.
+    fn lose(&mut self) {
+        let mut anywhere = Vec::new();
+        for (index, state) in self.states.iter().enumerate() {
+            keep(&mut anywhere, Possibility { state: index as u8, owed: &[], read: 0 });
+            for way in state.on.iter().chain(state.acts).flat_map(|on| on.moves) {
+                for sent in 0..way.sends.len() {
+                    keep(&mut anywhere, Possibility { state: way.to, owed: &way.sends[sent..], read: 0 });
+                }
+            }
+        }
+        self.possible = anywhere;
+        self.unsee();
+    }
+
+    /// Frames that it may have received are missing.
+    fn unsee(&mut self) {
+        self.blind = true;
+        self.waiting.clear();
+        for possibility in &mut self.possible {
+            possibility.read = 0;
+        }
+        let possible = std::mem::take(&mut self.possible);
+        possible.into_iter().for_each(|possibility| keep(&mut self.possible, possibility));
+    }
+
+    /// Whether messages may flow from it, certainly.
+    fn settled(&self) -> bool {
+        self.possible.iter().all(|p| p.owed.is_empty() && !self.states[usize::from(p.state)].sends.is_empty())
+    }
+
+    /// Where it can be when it has read all that waits, and has sent nothing since.
+    fn caught_up(&self) -> Vec<Possibility> {
+        let mut now = self.possible.clone();
+        let (mut all, mut seen) = (Vec::new(), now.clone());
+        while let Some(one) = now.pop() {
+            let Some(&(received, facts)) = self.waiting.get(one.read) else {
+                keep(&mut all, one);
+                continue;
+            };
+            if !one.owed.is_empty() {
+                continue;
+            }
+            let (facts, moves) = (self.known.and(facts), self.states[usize::from(one.state)].moves(received));
+            for (_, way) in moves.iter().enumerate().filter(|(index, _)| facts.allow(moves, *index)) {
+                let after = Possibility { state: way.to, owed: way.sends, read: one.read + 1 };
+                if !seen.contains(&after) {
+                    seen.push(after);
+                    now.push(after);
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether it takes a frame that comes behind all that waits.
+    fn takes(&self, tag: u8, facts: Facts) -> bool {
+        let facts = self.known.and(facts);
+        !self.guessed
+            && self.caught_up().iter().filter(|now| now.owed.is_empty()).any(|now| {
+                let moves = self.states[usize::from(now.state)].moves(tag);
+                (0..moves.len()).any(|index| facts.allow(moves, index))
+            })
+    }
+
+    /// What it has to send, whatever it has read: nothing, unless that is certain.
+    fn owes(&self) -> Vec<u8> {
+        let now = self.caught_up();
+        let mut owed: Vec<u8> = now.iter().filter_map(|one| one.owed.first().copied()).collect();
+        if owed.len() < now.len() {
+            return Vec::new();
+        }
+        owed.sort_unstable();
+        owed.dedup();
+        owed
+    }
+
     fn arrives(&mut self, tag: u8, facts: Facts) {
-        if self.repeats(tag, facts) {
+        // what comes behind a gap is one more of the things that it may have received
+        if self.blind || self.repeats(tag, facts) {
             return;
         }
         self.waiting.push_back((tag, facts));
@@ -258,6 +389,19 @@ impl End {
                     keep(&mut next, Possibility { state: way.to, owed: way.sends, read: now.read });
                 }
             }
+            if self.blind {
+                for on in state.on {
+                    for (_, way) in on.moves.iter().enumerate().filter(|(index, _)| self.known.allow(on.moves, *index))
+                    {
+                        let after = Possibility { state: way.to, owed: way.sends, read: 0 };
+                        if !seen.contains(&after) {
+                            seen.push(after);
+                            todo.push(after);
+                        }
+                    }
+                }
+                continue;
+            }
             let Some(&(received, facts)) = self.waiting.get(now.read) else { continue };
             let (facts, moves) = (self.known.and(facts), state.moves(received));
             for (index, way) in moves.iter().enumerate() {
@@ -310,6 +454,10 @@ impl End {
     /// After an illegal frame of the other side: where this one was if it expected that frame, or where it is if
     /// it passes the frame over.
     fn recover_receiver(&mut self, tag: u8, facts: Facts) {
+        self.guessed = true;
+        if self.blind {
+            return;
+        }
         self.waiting.clear();
         self.waiting.push_back((tag, facts));
         let expecting = self.states.iter().enumerate().filter(|(_, state)| !state.moves(tag).is_empty());
@@ -410,6 +558,58 @@ mod tests {
         assert!(!play(&mut order, &frames).contains(&false));
         let mut order = begun_with(true);
         assert!(play(&mut order, HANDSHAKE).contains(&false), "the exchange is a must then");
+    }
+
+    #[test]
+    fn what_the_receiver_takes_is_legal() {
+        // CLIENT_IDENT, again behind IDENT_MISSING_FEATURES
+        let mut order = begun();
+        play(&mut order, &HANDSHAKE[..9]);
+        let again =
+            [(S, Tag::IDENT_MISSING_FEATURES), (C, Tag::CLIENT_IDENT), (S, Tag::SERVER_IDENT), (C, Tag::MESSAGE)];
+        assert_eq!(play(&mut order, &again), [true; 4]);
+    }
+
+    #[test]
+    fn behind_a_gap_nobody_is_blamed() {
+        for lost in 0..HANDSHAKE.len() {
+            for both in [false, true] {
+                let mut order = begun();
+                let mut legal = play(&mut order, &HANDSHAKE[..lost]);
+                order.gap(HANDSHAKE[lost].0);
+                if both {
+                    order.gap(HANDSHAKE[lost].0.other());
+                }
+                legal.extend(play(&mut order, &HANDSHAKE[lost + 1..]));
+                assert!(!legal.contains(&false), "without {:?}: {legal:?}", HANDSHAKE[lost]);
+                assert!(
+                    order.hypotheses.iter().all(|h| h.ends.iter().all(|end| end.possible.len() <= MOST_POSSIBILITIES))
+                );
+                // a message shows where its sender is
+                assert_eq!(play(&mut order, &[(C, Tag::MESSAGE), (C, Tag::CLIENT_IDENT)]), [true, false]);
+            }
+        }
+        for lost in 0..TALK.len() - 1 {
+            let mut order = proposal();
+            let mut legal = talk(&mut order, &TALK[..lost]);
+            order.gap(TALK[lost].0);
+            legal.extend(talk(&mut order, &TALK[lost + 1..]));
+            assert!(!legal.contains(&false), "without {:?}: {legal:?}", TALK[lost]);
+            assert!(order.hypotheses.iter().all(|h| h.ends.iter().all(|end| end.possible.len() <= MOST_POSSIBILITIES)));
+        }
+    }
+
+    #[test]
+    fn whose_turn_it_is() {
+        let turn = |count: usize| {
+            let mut order = begun();
+            play(&mut order, &HANDSHAKE[..count]);
+            order.owed().map(|(role, tags)| format!("{} {}", role.name(), tags.join(" ")))
+        };
+        assert_eq!(turn(2).as_deref(), Some("client AUTH_REQUEST"));
+        assert_eq!(turn(3).as_deref(), Some("server AUTH_BAD_METHOD AUTH_REPLY_MORE AUTH_DONE"));
+        assert_eq!(turn(4).as_deref(), Some("client AUTH_REQUEST_MORE"));
+        assert_eq!(turn(12), None);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub enum Shown<'a> {
     Encrypted,
     /// Bytes outside any frame.
     Lost,
+    /// The end of a direction.
+    Ended,
 }
 
 /// Tells the fields of a unit. `bytes` are the unit's, as many as were captured. What can't be read is told as far as
@@ -92,6 +94,7 @@ fn tell<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> 
             trace.value(field::COMMON_UNDECODED, 0..bytes.len(), Value::Bytes(bytes));
             Shown::Lost
         }
+        UnitKind::Ended => Shown::Ended,
     }
 }
 
@@ -232,6 +235,7 @@ impl fmt::Display for Shown<'_> {
             Shown::Compressed => f.write_str("Compressed frame"),
             Shown::Encrypted => f.write_str("Encrypted"),
             Shown::Lost => f.write_str("Undecoded bytes"),
+            Shown::Ended => f.write_str("End of connection"),
         }
     }
 }

@@ -2,26 +2,26 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Begins, Direction, Knowledge, Step, Tracker, Unit, begins};
+use super::{Direction, Knowledge, Step, Tracker, Unit};
+use crate::foreign::Foreign;
+use crate::frame::Check;
+use crate::wire::End;
 
 /// What the stream hands out.
 #[derive(Debug)]
 pub enum Event {
     /// A unit and its bytes.
     Unit(Unit, Bytes),
-    /// These bytes are no msgr2. If the capture lacks the beginning of the connection, more may come yet: the stream
-    /// begins at the first push that begins with a frame.
+    /// Nothing so far was msgr2. If the capture lacks the beginning of the connection, more may come yet: the stream
+    /// begins at the first push that begins with a frame. So it does if the other side speaks msgr2.
     Foreign,
 }
 
 /// Both directions of a connection, each with the bytes that are not yet a unit.
 #[derive(Debug)]
 pub struct Stream {
-    tracker: Option<Tracker>,
-    client: Option<Direction>,
+    tracker: Tracker,
     foreign: bool,
-    knowledge: Knowledge,
-    packet: u32,
     buffers: [Buffer; 2],
 }
 
@@ -35,86 +35,64 @@ struct Buffer {
 impl Stream {
     /// A connection. `client` is the direction of the side that connected, if that is known.
     pub fn new(client: Option<Direction>) -> Self {
-        Stream {
-            tracker: None,
-            client,
-            foreign: false,
-            knowledge: Knowledge::default(),
-            packet: 0,
-            buffers: Default::default(),
-        }
+        Stream { tracker: Tracker::new(client), foreign: false, buffers: Default::default() }
+    }
+
+    /// Whether CRCs of segments are checked; they are unless this says otherwise. To be said before the first byte.
+    pub fn set_check(&mut self, check: Check) {
+        self.tracker.set_check(check);
+    }
+
+    /// How many bytes of a direction are not yet a unit.
+    pub fn buffered(&self, direction: Direction) -> usize {
+        self.buffers[direction as usize].bytes.len()
     }
 
     /// What is known beyond this connection; to be said before its first byte.
     pub fn set_knowledge(&mut self, knowledge: Knowledge) {
-        self.knowledge = knowledge;
+        self.tracker.set_knowledge(knowledge);
     }
 
     /// What is pushed next comes from this packet; relations name packets by such numbers.
     pub fn at(&mut self, packet: u32) {
-        self.packet = packet;
+        self.tracker.at(packet);
+    }
+
+    /// Whether something was said, and none of it was msgr2.
+    pub fn is_foreign(&self) -> bool {
+        self.tracker.is_foreign()
+    }
+
+    /// What the directions speak that don't speak msgr2, as far as it was recognised.
+    pub fn foreign(&self) -> [Option<Foreign>; 2] {
+        self.tracker.foreign()
     }
 
     /// The next bytes of a direction.
     pub fn push(&mut self, direction: Direction, bytes: &[u8], out: &mut impl FnMut(Event)) {
-        if self.foreign {
-            if !Tracker::recognises(bytes) {
-                return;
-            }
-            self.foreign = false;
-            self.tracker = Some(self.know(Tracker::midway()));
-        }
-        let buffer = &mut self.buffers[direction as usize];
-        buffer.bytes.extend_from_slice(bytes);
+        self.buffers[direction as usize].bytes.extend_from_slice(bytes);
         self.drain(direction, true, out);
     }
 
     /// Bytes of a direction are missing.
     pub fn gap(&mut self, direction: Direction, out: &mut impl FnMut(Event)) {
         self.drain(direction, false, out);
-        match &mut self.tracker {
-            Some(tracker) => tracker.gap(direction),
-            // what speaks here is unknown; the first push that begins with a frame will tell
-            None => self.foreign = true,
-        }
+        self.tracker.gap(direction);
         self.buffers[direction as usize].need = 0;
     }
 
-    /// No more bytes of a direction will come.
-    pub fn close(&mut self, direction: Direction, out: &mut impl FnMut(Event)) {
+    /// No more bytes of a direction will come. If there is something to be said of that, it is a unit without bytes.
+    pub fn close(&mut self, direction: Direction, end: End, out: &mut impl FnMut(Event)) {
         self.drain(direction, false, out);
-    }
-
-    fn know(&self, mut tracker: Tracker) -> Tracker {
-        tracker.set_knowledge(self.knowledge.clone());
-        tracker
-    }
-
-    /// Makes the tracker when the first bytes show how to begin.
-    fn begin(&mut self, direction: Direction, more: bool) {
-        let bytes = &self.buffers[direction as usize].bytes;
-        if self.tracker.is_some() {
-            return;
+        if let Some(unit) = self.tracker.end(direction, end) {
+            out(Event::Unit(unit, Bytes::new()));
         }
-        let banner = begins(bytes) != Begins::Foreign;
-        if !banner && bytes.len() < crate::frame::PREAMBLE_LEN && more {
-            return;
-        }
-        let midway = !banner && Tracker::recognises(bytes);
-        let tracker = if midway { Tracker::midway() } else { Tracker::new(self.client) };
-        self.tracker = Some(self.know(tracker));
     }
 
     fn drain(&mut self, direction: Direction, more: bool, out: &mut impl FnMut(Event)) {
-        if self.foreign {
-            return;
-        }
-        self.begin(direction, more);
-        let Some(tracker) = &mut self.tracker else { return };
-        tracker.at(self.packet);
         let buffer = &mut self.buffers[direction as usize];
         while !buffer.bytes.is_empty() && (buffer.bytes.len() >= buffer.need || !more) {
-            match tracker.next(direction, &buffer.bytes, more) {
+            match self.tracker.next(direction, &buffer.bytes, more) {
                 Step::Need(need) => {
                     buffer.need = need;
                     if !more {
@@ -130,9 +108,11 @@ impl Stream {
                     out(Event::Unit(unit, bytes));
                 }
                 Step::Foreign => {
-                    self.foreign = true;
-                    self.buffers = Default::default();
-                    out(Event::Foreign);
+                    buffer.need = 0;
+                    buffer.bytes.clear();
+                    if self.tracker.is_foreign() && !std::mem::replace(&mut self.foreign, true) {
+                        out(Event::Foreign);
+                    }
                     return;
                 }
             }

@@ -79,6 +79,8 @@ pub enum UnitKind {
     Encrypted,
     /// Bytes outside any frame that could be recognised.
     Lost,
+    /// The end of a direction, if there is something to be said of it; it has no bytes.
+    Ended,
 }
 
 /// How a unit is protected.
@@ -233,6 +235,14 @@ impl Unit {
     pub fn record(&self) -> Option<u64> {
         match &self.sealed.as_ref()?.how {
             Opens::Record { number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// What a secure frame says of itself.
+    pub(super) fn secure_head(&self) -> Option<Head> {
+        match &self.sealed.as_ref()?.how {
+            Opens::Frame { head, .. } => Some(*head),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 //! also those read before an error. All integers are little-endian unless their type says otherwise.
 
 mod blob;
+mod end;
 mod error;
 mod field;
 mod finding;
@@ -25,6 +26,7 @@ mod unseal;
 mod writer;
 
 pub use blob::{Blob, Sealed, Text};
+pub use end::End;
 pub use error::{Error, ErrorKind, PathPart};
 pub use field::{Display, EnumInfo, EnumValue, Field, FieldInfo, Flag, FlagsInfo, Kind};
 pub use finding::{FindingInfo, Group, Severity};

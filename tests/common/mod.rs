@@ -148,7 +148,13 @@ pub(crate) fn msgr2() -> Command {
 
 /// The frames of a capture, as `msgr2 decode` sees them.
 pub(crate) fn decode(capture: &Path) -> Vec<Value> {
-    let lines = run(msgr2().args(["decode", "--json"]).arg(capture));
+    decode_with(capture, None)
+}
+
+/// The same with keys.
+pub(crate) fn decode_with(capture: &Path, keyring: Option<&Path>) -> Vec<Value> {
+    let keys = keyring.into_iter().flat_map(|path| ["--keyring".as_ref(), path.as_os_str()]);
+    let lines = run(msgr2().args(["decode", "--json"]).args(keys).arg(capture));
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

@@ -31,15 +31,20 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Reads a pcap file of Ethernet packets.
+/// Reads a pcap file of Ethernet packets, or of IPv4 packets without; these get a header.
 pub(crate) fn read(path: &Path) -> Vec<Packet> {
     let bytes = fs::read(path).unwrap();
-    assert_eq!((u32_at(&bytes, 0), u32_at(&bytes, 20)), (MAGIC, 1), "{}", path.display());
+    assert_eq!(u32_at(&bytes, 0), MAGIC, "{}", path.display());
+    let header = match u32_at(&bytes, 20) {
+        1 => &[][..],
+        101 => &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0][..],
+        other => panic!("link type {other} in {}", path.display()),
+    };
     let (mut at, mut packets) = (24, Vec::new());
     while at < bytes.len() {
         let length = u32_at(&bytes, at + 8) as usize;
         let time = u64::from(u32_at(&bytes, at)) * 1_000_000 + u64::from(u32_at(&bytes, at + 4));
-        packets.push(Packet { time, bytes: bytes[at + 16..at + 16 + length].to_vec() });
+        packets.push(Packet { time, bytes: [header, &bytes[at + 16..at + 16 + length]].concat() });
         at += 16 + length;
     }
     packets

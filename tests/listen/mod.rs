@@ -28,7 +28,7 @@ pub(crate) fn listen(path: &Path, knowledge: &Knowledge, mut told: impl FnMut(u3
         match chunk.kind {
             Kind::Data(bytes) => stream.push(direction, bytes, &mut out),
             Kind::Gap(_) => stream.gap(direction, &mut out),
-            Kind::Closed => stream.close(direction, &mut out),
+            Kind::Closed(end) => stream.close(direction, end, &mut out),
         }
         Ok::<_, std::convert::Infallible>(())
     };

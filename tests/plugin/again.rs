@@ -12,8 +12,9 @@ use crate::common::{Scratch, With, capture, captures, has, keyring_of, tshark, w
 /// Our lines of PDML.
 fn ours(path: &Path, options: &[&str]) -> Vec<String> {
     let text = tshark(path, [options, &["-T", "pdml"]].concat());
-    // the first line has the time of day
-    let ours = text.lines().filter(|line| line.contains("msgr2") && !line.starts_with("<pdml"));
+    // the first line has the time of day; where the bytes of a segment are shown only a second pass can know
+    let later = |line: &str| line.contains("the frame goes on") || line.contains("msgr2.reassembled_in");
+    let ours = text.lines().filter(|line| line.contains("msgr2") && !line.starts_with("<pdml") && !later(line));
     ours.map(String::from).collect()
 }
 

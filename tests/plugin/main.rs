@@ -21,3 +21,4 @@ mod recordings;
 mod seals;
 mod segments;
 mod table;
+mod traffic;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::common::packets::{self, Packet, Segment, Wire, change_port};
-use crate::common::{Scratch, capture, plain_tshark, tshark};
+use crate::common::{Scratch, capture, decode, plain_tshark, tshark};
 use crate::table::{frames, rows};
 
 /// Captures one after the other, in one file.
@@ -163,6 +163,47 @@ fn found_on_any_port() {
         let path = moved(&scratch, "crc-mon-cephx.pcap", 3300, port);
         let options = if port < 1000 { &["-o", "tcp.try_heuristic_first:TRUE"][..] } else { &[] };
         assert_eq!(frames(&rows(&path, options)), expected, "port {port}");
+    }
+}
+
+/// Who speaks something else to a msgr2 port is told, whoever spoke first, on our ports and elsewhere; and what the msgr2
+/// side said is shown.
+#[test]
+fn strangers_at_a_msgr2_port() {
+    const V2: &[u8] = b"ceph v2\n\x10\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let msgr1 = [&b"ceph v027"[..], &[0; 136 + 136]].concat();
+    let strangers =
+        [("msgr1", &msgr1[..]), ("HTTP", b"GET / HTTP/1.1\r\nHost: mon\r\n\r\n"), ("TLS", &[0x16, 3, 1, 0, 200, 1])];
+    let scratch = Scratch::new();
+    let path = scratch.file("strangers.pcap");
+    for (name, bytes) in strangers {
+        for (port, client_first) in [(3300, true), (3300, false), (6800, true), (6800, false)] {
+            let mut said = [
+                packets::Segment { client: true, bytes: bytes.to_vec() },
+                packets::Segment { client: false, bytes: V2.to_vec() },
+            ];
+            if !client_first {
+                said.reverse();
+            }
+            let mut wire = packets::Wire::new();
+            wire.connection("192.0.2.1:20000", &format!("192.0.2.2:{port}"), &said);
+            packets::write(&path, &wire.packets);
+            for options in [&[][..], &["-2"]] {
+                let text = tshark(&path, [options, &["-q", "-z", "expert"]].concat());
+                let line = text
+                    .lines()
+                    .find(|line| line.contains("Wrong protocol"))
+                    .unwrap_or_else(|| panic!("{name} {port}: {text}"));
+                assert!(line.contains(name), "{line}");
+                let shown = tshark(&path, [options, &["-Y", "msgr2.banner"]].concat());
+                assert_eq!(shown.lines().count(), 1, "{name} {port} {client_first} {options:?}: {shown}");
+            }
+            let decoded = decode(&path);
+            assert!(
+                decoded.iter().any(|line| line["findings"].to_string().contains("wrong_protocol")),
+                "{name}: {decoded:?}"
+            );
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::slice;
 
@@ -325,7 +326,11 @@ fn a_keyring_that_is_none_is_told_once() {
     let path = lab.capture(&[exchange.flights.clone(), exchange.flights.clone()]);
     let garbled = lab.scratch.file("garbled");
     fs::write(&garbled, exchange.keyring().replace("key.2", "\n# a comment\nkey:2")).unwrap();
-    for (name, words) in [(garbled, "line 4"), (lab.scratch.file("missing"), "No such file"), ("/".into(), "directory")]
+    let empty = lab.scratch.file("empty");
+    fs::create_dir(&empty).unwrap();
+    fs::set_permissions(&empty, fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, words) in
+        [(garbled, "line 4"), (lab.scratch.file("missing"), "No such file"), (empty, "no file in this folder")]
     {
         let option = format!("msgr2.keyring:{}", name.display());
         let with = rows(&path, &["-o", &option]);

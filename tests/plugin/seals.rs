@@ -1,6 +1,7 @@
 //! What cephx seals, opened in the tree and in panes of its own.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::again::{same_in_any_order, same_in_two_passes};
 use crate::common::{Scratch, capture, keyring_of, tshark};
@@ -99,4 +100,38 @@ fn the_proposal_too() {
         assert!(opened(&["-o", &option]) > 0, "{name}: {field}");
         assert_eq!(opened(&[]), 0, "{name}: {field}");
     }
+}
+
+/// Keys may be in several files and in a folder; where two of them have different keys for one entity that is said.
+#[test]
+fn keys_from_several_files() {
+    let scratch = Scratch::new();
+    let (path, keyring) = (capture("secure-tickets.pcap"), keyring_of(&capture("secure-tickets.pcap")).unwrap());
+    let folder = scratch.file("keys");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::copy(&keyring, folder.join("client.keyring")).unwrap();
+    let other = scratch.file("other.keyring");
+    fs::write(&other, format!("[osd.77]\n\tkey = {OTHER}\n")).unwrap();
+    let opened = |keys: &str| {
+        let option = format!("msgr2.keyring:{keys}");
+        tshark(&path, ["-o", &option, "-Y", "msgr2.message and msgr2.mode == \"secure\""]).lines().count()
+    };
+    let (alone, other_only) = (opened(&keyring.display().to_string()), opened(&other.display().to_string()));
+    assert!(alone > 5 && other_only == 0, "{alone} {other_only}");
+    assert_eq!(opened(&folder.display().to_string()), alone, "a folder");
+    assert_eq!(opened(&format!("{}:{}", other.display(), keyring.display())), alone, "two files");
+    let wrong = scratch.file("wrong.keyring");
+    fs::write(
+        &wrong,
+        fs::read_to_string(&keyring)
+            .unwrap()
+            .lines()
+            .map(|line| if line.contains("key") { format!("\tkey = {OTHER}\n") } else { format!("{line}\n") })
+            .collect::<String>(),
+    )
+    .unwrap();
+    let option = format!("msgr2.keyring:{}:{}", wrong.display(), keyring.display());
+    let told = tshark(&path, ["-o", &option, "-q", "-z", "expert"]);
+    assert!(told.contains("client.admin has another key here than before"), "{told}");
 }

@@ -16,6 +16,8 @@ pub(crate) struct Row {
     /// The sender's port.
     pub port: u16,
     pub tags: Vec<u8>,
+    /// Which of them the packet's receiver sent; nothing if none.
+    pub others: Vec<bool>,
     /// The kinds of all findings, each as often as it is there.
     pub findings: Vec<String>,
     /// `_ws.malformed` of anybody.
@@ -59,7 +61,8 @@ fn kinds() -> Vec<&'static str> {
 pub(crate) fn rows(capture: &Path, options: &[&str]) -> Vec<Row> {
     let kinds = kinds();
     let finding_fields = kinds.iter().map(|kind| format!("msgr2.finding.{kind}"));
-    let wanted = ["frame.number", "tcp.stream", "tcp.srcport", "msgr2.tag", "_ws.malformed"].map(String::from);
+    let wanted = ["frame.number", "tcp.stream", "tcp.srcport", "msgr2.tag", "_ws.malformed", "msgr2.from_receiver"];
+    let wanted = wanted.map(String::from);
     let mut arguments: Vec<String> = options.iter().map(ToString::to_string).collect();
     arguments.extend(["-Y", "msgr2 or _ws.malformed", "-T", "fields"].map(String::from));
     arguments.extend(wanted.into_iter().chain(finding_fields).flat_map(|field| ["-e".to_string(), field]));
@@ -70,12 +73,17 @@ pub(crate) fn rows(capture: &Path, options: &[&str]) -> Vec<Row> {
             let number = |at: usize| cells[at].parse::<u32>().unwrap();
             let count = |cell: &str| cell.split(',').filter(|one| !one.is_empty()).count();
             let tags = cells[3].split(',').filter(|tag| !tag.is_empty()).map(|tag| tag.parse().unwrap()).collect();
-            let findings = kinds.iter().enumerate().flat_map(|(i, kind)| vec![kind.to_string(); count(cells[5 + i])]);
+            let findings = kinds.iter().enumerate().flat_map(|(i, kind)| vec![kind.to_string(); count(cells[6 + i])]);
             Row {
                 packet: number(0),
                 stream: number(1),
                 port: number(2) as u16,
                 tags,
+                others: cells[5]
+                    .split(',')
+                    .filter(|one| !one.is_empty())
+                    .map(|one| one == "1" || one == "True")
+                    .collect(),
                 findings: findings.collect(),
                 malformed: !cells[4].is_empty(),
             }
@@ -112,8 +120,15 @@ pub(crate) fn decoded_frames(lines: &[Value]) -> Frames {
 /// The tags that a stream's two sides sent, in order: what the client said, what the server said.
 pub(crate) fn told(rows: &[Row], stream: u32, server: u16) -> [Vec<u8>; 2] {
     let side = |of_server: bool| {
-        let rows = rows.iter().filter(|row| row.stream == stream && (row.port == server) == of_server);
-        rows.flat_map(|row| row.tags.iter().copied()).collect()
+        let rows = rows.iter().filter(|row| row.stream == stream);
+        let own = |row: &Row| {
+            let tags = row.tags.iter().enumerate();
+            let other = |at: usize| row.others.get(at).copied().unwrap_or(false);
+            tags.filter(|(at, _)| ((row.port == server) != other(*at)) == of_server)
+                .map(|(_, tag)| *tag)
+                .collect::<Vec<_>>()
+        };
+        rows.flat_map(own).collect()
     };
     [side(false), side(true)]
 }

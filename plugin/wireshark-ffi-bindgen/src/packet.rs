@@ -1,6 +1,7 @@
 //! What a dissector reads from the structures it is handed.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::compat::Truth;
 use crate::raw;
@@ -12,6 +13,10 @@ pub struct Segment {
     pub seq: u32,
     /// The sequence number after the last byte.
     pub nxtseq: u32,
+    /// The sequence number that the sender expects next; of meaning only with the flag ACK.
+    pub ack: u32,
+    /// The flags of the header, as TCP has them.
+    pub flags: u16,
     /// The bytes were put together from several segments.
     pub is_reassembled: bool,
     /// The number of the TCP stream; the 4.0 series does not tell it here, see
@@ -38,6 +43,8 @@ pub unsafe fn tcp_segment(data: *const c_void) -> Option<Segment> {
         Some(Segment {
             seq: (*info).seq,
             nxtseq: (*info).nxtseq,
+            ack: (*info).lastackseq,
+            flags: (*info).flags,
             is_reassembled: (*info).is_reassembled.is_true(),
             #[cfg(ws40)]
             stream: None,
@@ -112,4 +119,65 @@ pub unsafe fn call_heuristic(
             None => false,
         }
     }
+}
+
+/// The buffer that holds the whole packet, as the file has it; null if there is none.
+///
+/// # Safety
+///
+/// `pinfo` is the present packet.
+#[inline]
+pub unsafe fn frame(pinfo: *const raw::packet_info) -> *mut raw::tvbuff_t {
+    // SAFETY: the first data source is the packet's own, and sources live as long as its dissection.
+    unsafe {
+        let sources = (*pinfo).data_src;
+        if sources.is_null() { std::ptr::null_mut() } else { raw::get_data_source_tvb((*sources).data.cast()) }
+    }
+}
+
+/// What the packet's first byte belongs to: a `WTAP_ENCAP_` value.
+///
+/// # Safety
+///
+/// `pinfo` is the present packet.
+#[inline]
+pub unsafe fn encapsulation(pinfo: *const raw::packet_info) -> c_int {
+    // SAFETY: a packet under dissection has its record, which is that of a packet.
+    unsafe { (*(*pinfo).rec).rec_header.packet_header.pkt_encap }
+}
+
+/// The ends of the innermost connection over IP, sender first.
+///
+/// # Safety
+///
+/// `pinfo` is the present packet.
+pub unsafe fn ends(pinfo: *const raw::packet_info) -> Option<(SocketAddr, SocketAddr)> {
+    // SAFETY: addresses of these types have so many bytes, which live as long as the dissection.
+    unsafe {
+        let address = |address: &raw::address| -> Option<IpAddr> {
+            match address.type_ as u32 {
+                kind if kind == raw::AT_IPv4 as u32 && !address.data.is_null() => {
+                    Some(address.data.cast::<[u8; 4]>().read_unaligned().into())
+                }
+                kind if kind == raw::AT_IPv6 as u32 && !address.data.is_null() => {
+                    Some(address.data.cast::<[u8; 16]>().read_unaligned().into())
+                }
+                _ => None,
+            }
+        };
+        let source = SocketAddr::new(address(&(*pinfo).src)?, u16::try_from((*pinfo).srcport).ok()?);
+        let destination = SocketAddr::new(address(&(*pinfo).dst)?, u16::try_from((*pinfo).destport).ok()?);
+        Some((source, destination))
+    }
+}
+
+/// Whether the packet is one that an error report quotes, as ICMP does.
+///
+/// # Safety
+///
+/// `pinfo` is the present packet.
+#[inline]
+pub unsafe fn quoted(pinfo: *const raw::packet_info) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { (*pinfo).flags.in_error_pkt().is_true() }
 }

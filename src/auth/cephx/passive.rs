@@ -181,11 +181,16 @@ impl Learnt {
     }
 
     /// More keys of entities. Of two keys of one entity the later counts.
-    pub fn add_keyring(&mut self, keyring: &Keyring) {
+    pub fn add_keyring(&mut self, keyring: &Keyring) -> Vec<EntityName> {
+        let mut replaced = Vec::new();
         for (name, entity) in keyring.iter() {
-            self.keyring.insert(name.clone(), entity.clone());
+            let before = self.keyring.insert(name.clone(), entity.clone());
+            if before.is_some_and(|before| before.key != entity.key) {
+                replaced.push(name.clone());
+            }
         }
         self.generation += 1;
+        replaced
     }
 
     /// Grows whenever a ticket or a service key is learnt: what was shut before may open now.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use msgr2::capture::{Chunk, Direction as Flow, Kind};
+use msgr2::foreign::Foreign;
 use msgr2::tracker::{Direction, Event, Knowledge, Stream, Unit, UnitKind};
 
 use super::entity::{Book, Ends};
 use super::filter::Filter;
-use super::foreign::{self, ENOUGH};
 use super::passed::{self, Passed};
 use super::print::{Place, Printer, Scene};
 
@@ -45,8 +45,8 @@ pub(super) struct Told {
 struct Connection {
     stream: Stream,
     open: [bool; 2],
-    /// What each direction began with.
-    first: [Vec<u8>; 2],
+    /// Whether anything was said.
+    spoke: bool,
     /// Something of it was told.
     told: bool,
     ends: Ends,
@@ -93,12 +93,12 @@ impl<W: Write> Connections<W> {
         };
         match chunk.kind {
             Kind::Data(bytes) => {
-                connection.begin(direction, bytes);
+                connection.spoke = true;
                 connection.stream.push(direction, bytes, &mut out);
             }
             Kind::Gap(_) => connection.stream.gap(direction, &mut out),
-            Kind::Closed => {
-                connection.stream.close(direction, &mut out);
+            Kind::Closed(end) => {
+                connection.stream.close(direction, end, &mut out);
                 connection.open[direction as usize] = false;
             }
         }
@@ -189,25 +189,17 @@ impl Connection {
     fn new(knowledge: &Knowledge, wanted: bool) -> Self {
         let mut stream = Stream::new(None);
         stream.set_knowledge(knowledge.clone());
-        let (first, told, ends, held, held_lines) = Default::default();
-        Connection { stream, open: [true; 2], first, told, ends, held, held_lines, wanted }
-    }
-
-    /// Keeps what a direction begins with.
-    fn begin(&mut self, direction: Direction, bytes: &[u8]) {
-        let first = &mut self.first[direction as usize];
-        let room = ENOUGH - first.len();
-        if !self.told && room > 0 {
-            first.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        }
+        let (spoke, told, ends, held, held_lines) = Default::default();
+        Connection { stream, open: [true; 2], spoke, told, ends, held, held_lines, wanted }
     }
 
     /// What it speaks that isn't msgr2.
     fn speaks(&self) -> passed::Kind {
-        match self.first.iter().find_map(|first| foreign::recognise(first)) {
-            Some(name) => passed::Kind::Known(name),
-            None if self.first.iter().all(Vec::is_empty) => passed::Kind::Silent,
-            None => passed::Kind::Unknown,
+        match self.stream.foreign().into_iter().flatten().next() {
+            Some(Foreign::Msgr1) => passed::Kind::Known("the legacy messenger (msgr1)"),
+            Some(other) => passed::Kind::Known(other.name()),
+            None if self.spoke => passed::Kind::Unknown,
+            None => passed::Kind::Silent,
         }
     }
 

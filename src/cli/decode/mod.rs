@@ -5,22 +5,19 @@ mod connections;
 mod entity;
 mod files;
 mod filter;
-mod foreign;
 mod input;
 mod interrupt;
 mod passed;
 mod print;
 mod schema;
 
-use std::fs;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
-use msgr2::capture::{Defragmenter, Limits, Packet, Reassembler};
+use msgr2::capture::{Defragmenter, KeyFileError, Limits, Packet, Reassembler, add_key_files};
 use msgr2::tracker::{Knowledge, SECRETS_TYPE};
-use zeroize::Zeroizing;
 
 use clock::{Clock, Column};
 use connections::Connections;
@@ -44,8 +41,8 @@ pub(crate) struct Args {
     /// next. `-` is standard input. They may be compressed with gzip, zstd or lz4.
     #[arg(value_name = "FILE", required_unless_present = "schema")]
     files: Vec<PathBuf>,
-    /// Keys to decrypt with: a keyring of entities, keys of services (`[service.osd]`, `key.2 = …`), or both. Keys
-    /// that the capture itself holds are used too.
+    /// Keys to decrypt with: a keyring of entities, keys of services (`[service.osd]`, `key.2 = …`), or both; a folder
+    /// stands for its files with `key` in their names. May be repeated. Keys that the capture itself holds are used too.
     #[arg(long, value_name = "FILE")]
     keyring: Vec<PathBuf>,
     /// Print JSON Lines: an object for each frame.
@@ -176,7 +173,7 @@ impl<W: Write> Reading<W> {
         self.segments += 1;
         let scene = Scene { files: &self.files, clock: &self.clock };
         let connections = &mut self.connections;
-        self.reassembler.push(&segment, &mut |chunk| connections.chunk(&chunk, scene))
+        self.reassembler.push(&segment, &mut |chunk| connections.chunk(&chunk, scene)).map(drop)
     }
 
     /// Shows what waits for packets that don't come, and says what was not shown.
@@ -206,13 +203,15 @@ impl<W: Write> Reading<W> {
     }
 }
 
-/// The keys in these files. A file that is no keyring adds nothing; all is shown as far as it goes without it.
+/// The keys in these files and folders. What is wrong in one is told; all is shown as far as it goes without it.
 fn keys(files: &[PathBuf]) -> Result<Knowledge> {
     let knowledge = Knowledge::default();
     for path in files {
-        let text = Zeroizing::new(fs::read(path).with_context(|| path.display().to_string())?);
-        if let Err(error) = knowledge.add_text(&text) {
-            eprintln!("msgr2: {}: no key of it is used: {error}", path.display());
+        for error in add_key_files(&knowledge, path.as_os_str()) {
+            match error {
+                error @ KeyFileError::Unreadable { .. } => return Err(error.into()),
+                error => eprintln!("msgr2: {error}"),
+            }
         }
     }
     Ok(knowledge)

@@ -235,9 +235,10 @@ const RECORD: &str = "RECORD";
 const SECURE: &str = "SECURE_FRAME";
 const ENCRYPTED: &str = "ENCRYPTED";
 const UNDECODED: &str = "UNDECODED";
+const END: &str = "END";
 
 /// The names of what has no tag.
-pub(super) const OTHER_NAMES: [&str; 6] = [BANNER, COMPRESSED, RECORD, SECURE, ENCRYPTED, UNDECODED];
+pub(super) const OTHER_NAMES: [&str; 7] = [BANNER, COMPRESSED, RECORD, SECURE, ENCRYPTED, UNDECODED, END];
 
 /// A unit's name: that of its tag if it has one.
 pub(super) fn name(unit: &Unit) -> String {
@@ -250,6 +251,7 @@ pub(super) fn name(unit: &Unit) -> String {
         UnitKind::Secure => SECURE,
         UnitKind::Encrypted => ENCRYPTED,
         UnitKind::Lost => UNDECODED,
+        UnitKind::Ended => END,
     };
     name.to_owned()
 }
@@ -261,7 +263,7 @@ fn fields(unit: &Unit, all: &Value) -> Value {
             all.get(name(unit).to_lowercase()).cloned()
         }
         UnitKind::Lost => Some(all.clone()),
-        UnitKind::Record | UnitKind::Secure | UnitKind::Encrypted => None,
+        UnitKind::Record | UnitKind::Secure | UnitKind::Encrypted | UnitKind::Ended => None,
     };
     payload.unwrap_or_else(|| Value::Object(Map::new()))
 }

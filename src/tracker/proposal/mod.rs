@@ -160,6 +160,28 @@ impl Connection {
         }
     }
 
+    /// What is known of the order of its frames.
+    pub(super) fn order(&self) -> Option<&Order> {
+        self.order.as_ref()
+    }
+
+    /// Whether the banner of a direction is still to come.
+    pub(super) fn awaits_banner(&self, direction: Direction) -> bool {
+        self.sides[direction as usize].phase == Phase::Banner
+    }
+
+    /// The end of a direction.
+    pub(super) fn ended(&self, direction: Direction) -> Unit {
+        self.unit(UnitKind::Ended, direction, 0, Mode::Plain)
+    }
+
+    /// Bytes of this direction, which begins with something else than the proposal.
+    pub(super) fn stranger(&mut self, direction: Direction, length: usize) -> Unit {
+        self.gap(direction);
+        self.side(direction).lost_noted = true;
+        self.unit(UnitKind::Lost, direction, length, Mode::Plain)
+    }
+
     /// Bytes of this direction are missing. Nothing marks the beginning of a frame, so all behind them is lost.
     pub(super) fn gap(&mut self, direction: Direction) {
         let side = self.side(direction);
@@ -172,7 +194,9 @@ impl Connection {
 
     /// What a direction said is not known to its end.
     fn missing(&mut self, direction: Direction) {
-        self.order = None;
+        if let Some(order) = &mut self.order {
+            order.gap(direction);
+        }
         self.session.lose(direction);
         let side = self.side(direction);
         (side.signer, side.held, side.unsure, side.uncounted) = (None, None, true, true);

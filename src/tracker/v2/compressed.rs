@@ -4,12 +4,15 @@ use super::{Connection, PREAMBLE_LEN};
 use crate::FindingKind;
 use crate::frame::compress::{DecompressError, decompress_segments};
 use crate::frame::{self, Check, Dialect, Head, Revision, secure};
+use crate::tracker::order::Order;
 use crate::tracker::show::one_behind_the_other;
 use crate::tracker::unit::{Mode, Opens, Sealed, Unit, UnitKind};
 use crate::types::{CompressionAlgorithm, PreambleFlags};
 use crate::v2_1::Tag;
 use crate::wire::Segments;
 
+/// Why a frame must not be compressed.
+const NOT_AGREED: &str = "no algorithm was agreed upon";
 /// The most bytes that one frame may decompress to: far more than real ones have.
 const MOST_BYTES: usize = 96 << 20;
 
@@ -35,12 +38,15 @@ impl Connection {
             return;
         }
         let Some(algorithm) = self.compression else {
-            let detail = "its algorithm isn't known: the handshake was not captured";
-            return unit.report(FindingKind::BadCompression, 0, PREAMBLE_LEN, detail.into());
+            // what was agreed upon may be among the bytes that are missing
+            if self.order.as_ref().is_none_or(Order::is_blind) {
+                let detail = "its algorithm isn't known: the handshake was not captured";
+                return unit.report(FindingKind::NotDecompressed, 0, PREAMBLE_LEN, detail.into());
+            }
+            return unit.report(FindingKind::BadCompression, 0, PREAMBLE_LEN, NOT_AGREED.into());
         };
         if algorithm == CompressionAlgorithm::NONE {
-            let detail = "no algorithm was agreed upon";
-            return unit.report(FindingKind::BadCompression, 0, PREAMBLE_LEN, detail.into());
+            return unit.report(FindingKind::BadCompression, 0, PREAMBLE_LEN, NOT_AGREED.into());
         }
         let parts = match decompress_segments(algorithm, segments, MOST_BYTES) {
             Ok(parts) => parts,

@@ -112,9 +112,32 @@ impl Connection {
         self.knowledge = knowledge;
     }
 
+    /// What is known of the order of its frames.
+    pub(super) fn order(&self) -> Option<&Order> {
+        self.order.as_ref()
+    }
+
+    /// Whether the banner of a direction is still to come.
+    pub(super) fn awaits_banner(&self, direction: Direction) -> bool {
+        self.sides[direction as usize].phase == Phase::Banner
+    }
+
+    /// The end of a direction.
+    pub(super) fn ended(&self, direction: Direction) -> Unit {
+        self.unit(UnitKind::Ended, direction, 0)
+    }
+
+    /// Bytes of this direction, which begins with something else than msgr2.
+    pub(super) fn stranger(&mut self, direction: Direction, length: usize) -> Unit {
+        self.gap(direction);
+        self.unit(UnitKind::Lost, direction, length)
+    }
+
     /// Bytes of this direction are missing.
     pub(super) fn gap(&mut self, direction: Direction) {
-        self.order = None;
+        if let Some(order) = &mut self.order {
+            order.gap(direction);
+        }
         self.auth.lose(direction);
         let side = &mut self.sides[direction as usize];
         match side.phase {
@@ -149,11 +172,7 @@ impl Connection {
     fn banner(&mut self, direction: Direction, bytes: &[u8], more: bool) -> Step {
         let common = bytes.len().min(BANNER_PREFIX.len());
         if bytes[..common] != BANNER_PREFIX[..common] {
-            let other = &self.sides[direction.other() as usize];
-            if other.phase == Phase::Banner {
-                return Step::Foreign;
-            }
-            // the other side spoke msgr2, so this one's banner is what is missing
+            // the other side speaks msgr2, so this one's banner is what is missing
             self.gap(direction);
             return self.search(direction, bytes, more, true);
         }

@@ -132,7 +132,9 @@ impl Connection {
                 Err(error) => {
                     unit.report(FindingKind::BadSecureFrame, 0, length, error.to_string());
                     // what it was can't be known
-                    self.order = None;
+                    if let Some(order) = &mut self.order {
+                        order.gap(direction);
+                    }
                 }
             }
         }
