@@ -110,7 +110,9 @@ pub(super) fn schema() -> Value {
                         "enum": FINDINGS.iter().map(|finding| finding.name).collect::<Vec<_>>(),
                     },
                     "severity": { "description": "How bad it is.", "enum": severities },
-                    "text": { "description": "What is wrong, for people.", "type": "string" },
+                    "text": {
+    "description": "What is wrong, for people. A packet that it names is counted over all files.",
+    "type": "string" },
                     "offset": { "description": "The first byte concerned, from the frame's.", "$ref": "#/$defs/u32" },
                     "length": { "description": "The number of bytes concerned.", "$ref": "#/$defs/u32" },
                 },
