@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::common::packets::{self, Wire, conversation};
-use crate::common::{Scratch, capture, msgr2};
+use crate::common::{Scratch, capture, msgr2, shared};
 use crate::json;
 
 /// The lines that options let through, and those of all that `keep` keeps.
@@ -108,6 +108,40 @@ fn entities_by_what_they_say() {
     let output = msgr2().arg("decode").args(options).arg(&path).output().unwrap();
     let first: Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
     assert_eq!(first["name"], "BANNER");
+}
+
+#[test]
+fn daemons_are_known_by_logins_tickets_and_addresses() {
+    let Some(path) = shared("pacific-16.2.15-crc-fs.pcapng") else { return };
+    let (lines, _) = json([&path]);
+    let stream = |line: &Value| line["stream"].as_u64().unwrap();
+    let named = |name: &'static str| lines.iter().filter(move |line| line["name"] == name);
+    // what was said, put together anew
+    for (kind, id) in [("mds", "a"), ("mgr", "x"), ("osd", "0"), ("client", "admin")] {
+        let cephx = |line: &Value| line["fields"]["payload"]["cephx"]["body"].clone();
+        let entity = serde_json::json!({"type": kind, "id": id});
+        let mut said: Vec<u64> =
+            named("AUTH_REQUEST").filter(|line| cephx(line)["mon"]["entity"] == entity).map(stream).collect();
+        let logins = said.clone();
+        let ids: Vec<&Value> = named("AUTH_DONE")
+            .filter(|line| logins.contains(&stream(line)))
+            .map(|line| &line["fields"]["global_id"])
+            .collect();
+        let shown = named("AUTH_REQUEST").filter(|line| ids.contains(&&cephx(line)["authorizer"]["global_id"]));
+        said.extend(shown.map(stream));
+        assert!(said.len() > logins.len(), "{kind}.{id} shows tickets");
+        let found = streams(&path, &["--entity", &format!("{kind}.{id}")]);
+        assert!(said.iter().all(|stream| found.contains(stream)), "{kind}.{id}: {said:?} {found:?}");
+        // the others go to where it listens, even if it says nothing there
+        let listens: Vec<&Value> =
+            named("HELLO").filter(|line| line["fields"]["entity_type"] == kind).map(|line| &line["src"]).collect();
+        for other in found.into_iter().filter(|stream| !said.contains(stream)) {
+            let there = |line: &Value| {
+                stream(line) == other && (listens.contains(&&line["src"]) || listens.contains(&&line["dst"]))
+            };
+            assert!(lines.iter().any(there), "{kind}.{id}: {other}");
+        }
+    }
 }
 
 #[test]

@@ -102,10 +102,12 @@ impl Ends {
         }
     }
 
-    /// An IDENT: a number, which is the name of an OSD and the id in the cluster of others, and addresses.
+    /// An IDENT: a number, which is the name of an OSD and the id in the cluster of others, or -1 if there is none yet; and
+    /// addresses.
     fn ident(&mut self, end: Direction, gid: i64, addrs: &[EntityAddr<'_>], book: &mut Book) {
         let kinds = self.ends[end as usize].iter().filter(|name| name.id.is_none()).map(|name| name.kind);
-        for kind in kinds.collect::<Vec<_>>() {
+        let kinds: Vec<_> = kinds.filter(|_| gid >= 0).collect();
+        for kind in kinds {
             self.add(end, Name { kind, id: Some(gid.to_string()) });
         }
         self.add_id(end, gid.try_into().unwrap_or_default(), book);
