@@ -91,7 +91,9 @@ fn check(unit: &Unit, bytes: &[u8], told: &mut Vec<Told>) {
         !what.contains("extra: [") || what.matches("extra: []").count() == what.matches("extra: [").count(),
         "{what}"
     );
-    let has_data = [MessageType::MON_COMMAND, MessageType::MON_COMMAND_ACK].contains(&header.r#type);
+    let has_data =
+        [MessageType::MON_COMMAND, MessageType::MON_COMMAND_ACK, MessageType::COMMAND, MessageType::COMMAND_REPLY]
+            .contains(&header.r#type);
     assert!(message.middle.is_empty() && (has_data || message.data.is_empty()), "{what}");
 
     // as JSON it is shown in the place of the bytes, and can be read back
@@ -177,6 +179,11 @@ fn bodies_of_recordings_are_as_the_logs_say() {
     }
 }
 
+/// A text without spaces and commas.
+fn squeezed(text: &str) -> String {
+    text.replace([' ', ','], "")
+}
+
 /// A message as a log prints it when it was received, for example
 /// `<== osd.0 v2:127.0.0.1:6802/1 3 ==== mon_subscribe({osdmap=5}) v3 ==== 29+0+0 (crc`.
 fn compare(told: &[Told], log: &str) {
@@ -194,10 +201,13 @@ fn compare(told: &[Told], log: &str) {
             "mon_get_version(",
             "mon_get_version_reply(",
             "osd_map(",
+            "command(",
         ];
         // which versions came isn't told in the line
         let text = match text.strip_prefix("osd_map(").and_then(|text| text.split_once(' ')) {
             Some((_, src)) => &format!("osd_map({src}"),
+            // a command in several parts is joined in another way
+            None if text.starts_with("command(") => &squeezed(text),
             None => text,
         };
         if head.contains(" <== ") && known.iter().any(|known| text.starts_with(known)) {
@@ -214,11 +224,16 @@ fn compare(told: &[Told], log: &str) {
             MessageType::MON_GET_VERSION => format!("mon_get_version({info})"),
             MessageType::MON_GET_VERSION_REPLY => format!("mon_get_version_reply({info})"),
             MessageType::OSD_MAP => format!("osd_map({info})"),
+            MessageType::COMMAND => {
+                squeezed(&format!("command(tid {}: {}) v{}", header.tid, &info[1..info.len() - 1], header.version))
+            }
             MessageType::MON_GET_MAP => "mon_getmap magic: 0".to_owned(),
             _ => continue,
         };
         let [front, middle, data] = sizes;
-        *found.entry(format!("{text} v{} {front}+{middle}+{data}", header.version)).or_default() += 1;
+        let version =
+            if header.r#type == MessageType::COMMAND { String::new() } else { format!(" v{}", header.version) };
+        *found.entry(format!("{text}{version} {front}+{middle}+{data}")).or_default() += 1;
     }
     logged.retain(|text, _| !text.starts_with("auth"));
     assert!(logged.len() > 10, "{logged:?}");

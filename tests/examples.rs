@@ -184,6 +184,7 @@ fn structures() {
         types::CephxSessionRequest,
         types::EntityAddr,
         types::MessageHeader,
+        types::Pong,
         v2_0::Banner,
         v2_0::Preamble,
         v2_0::Epilogue,

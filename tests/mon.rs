@@ -7,9 +7,15 @@ use std::time::{Duration, SystemTime};
 use msgr2::auth::cephx::client::Credentials;
 use msgr2::auth::cephx::server::Authority;
 use msgr2::auth::{Entity, Key, Keyring, ServiceKeys, Time};
-use msgr2::mon::{Answered, ClientConfig, Event, Lost, MonMap, Monitor, ServerConfig, Setting, Subscription};
+use msgr2::messages::{Body, MCommand, MMonCommand};
+use msgr2::mon::{
+    Answered, ClientConfig, Event, Lost, MonMap, Monitor, ServerConfig, Setting, Subscription, decode, encode,
+    pong_status,
+};
 use msgr2::net::{Config, MonClient, MonEvent, MonServer, OsRandom};
-use msgr2::types::{AuthMethod, ConnectionMode, CryptoType, EntityType};
+use msgr2::peer::Message;
+use msgr2::types::{AuthMethod, ConnectionMode, CryptoType, EntityType, Errno, MessageType};
+use msgr2::wire::Text;
 use tokio::time::timeout;
 
 const ADMIN: &str = "client.admin";
@@ -93,6 +99,36 @@ async fn map_settings_and_tickets() {
             .await;
             client.subscribe(Subscription { what: "monmap".into(), start: 0, once: true });
             until(&mut client, |_, event| matches!(event, Event::MonMap(_)).then_some(())).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn pings_and_commands_are_answered_at_once() {
+    let (authority, key) = authority(CryptoType::AES);
+    let server = server(&authority, &[]).await;
+    let mut client = client(&server, &key, &[ConnectionMode::SECURE]);
+    until(&mut client, |_, event| matches!(event, Event::MonMap(_)).then_some(())).await;
+    let cmd = || vec![Text::from("{\"prefix\": \"status\"}")];
+    let to_all = encode(MMonCommand { cmd: cmd(), ..Default::default() }).unwrap();
+    let to_one = encode(MCommand { cmd: cmd(), ..Default::default() }).unwrap();
+    let asked = [Message::new(MessageType::PING, ""), to_all, to_one];
+    for (tid, message) in asked.into_iter().enumerate() {
+        client.send(Message { tid: tid as u64, ..message }).unwrap();
+        let answer = timeout(
+            Duration::from_secs(5),
+            until(&mut client, |_, event| match event {
+                Event::Message(message) => Some(message),
+                _ => None,
+            }),
+        );
+        let answer = answer.await.expect("it doesn't keep silent");
+        assert_eq!(answer.tid, tid as u64);
+        match decode(&answer) {
+            None => assert!(pong_status(&answer).unwrap().contains("\"monmap\"")),
+            Some(Ok(Body::MonCommandAck(ack))) => assert_eq!(ack.result, Errno::EOPNOTSUPP),
+            Some(Ok(Body::CommandReply(reply))) => assert_eq!(reply.result, Errno::EOPNOTSUPP),
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -190,6 +190,8 @@ impl Flows {
         }
         if let Some(packet) = self.packets.get_mut(&segment.packet) {
             packet.handed = handed;
+            // it stays until the capture is closed
+            packet.units.shrink_to_fit();
             if packet.units.iter().any(|placed| needs_keys(&placed.unit)) {
                 packet.trouble = self.trouble.take();
             }

@@ -11,6 +11,7 @@ use msgr2::net::ConnectError;
 use msgr2::peer::{Error, Why};
 use msgr2::types::{AuthMethod, ConnectionMode, EntityType, Errno};
 
+use crate::peer::Dialect;
 use crate::witness::{Ending, Seen};
 
 /// The port of mons that speak msgr2.
@@ -29,6 +30,8 @@ pub(crate) struct Asked {
     pub(crate) addr: SocketAddr,
     /// What it is to be.
     pub(crate) service: EntityType,
+    /// What the client speaks.
+    pub(crate) dialect: Dialect,
 }
 
 /// What is wrong, and what to try.
@@ -151,7 +154,7 @@ fn step(seen: &Seen) -> String {
 }
 
 fn failed(asked: &Asked, error: &Error, seen: &Seen) -> Advice {
-    let Asked { name, service, addr } = asked;
+    let Asked { name, service, addr, .. } = asked;
     let proven = seen.last_sent == Some("AUTH_REQUEST_MORE");
     match error {
         Error::Banner(_) => not_msgr2(asked, seen),
@@ -284,11 +287,52 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The bytes aren't a banner of msgr2.
+/// A server that speaks something else, if its first bytes say so.
+pub(crate) fn speaks_other(asked: &Asked, seen: &Seen) -> Option<Advice> {
+    is_other(asked.dialect, &seen.first).then(|| not_msgr2(asked, seen))
+}
+
+/// A client that speaks something else than the server. `ended`: it has nothing more to say.
+pub(crate) fn stranger(own: Dialect, from: SocketAddr, first: &[u8], ended: bool) -> Option<String> {
+    // a banner that is cut off may become anything
+    if !is_other(own, first) || (!ended && b"ceph ".starts_with(first.get(..5).unwrap_or(first)) && first.len() < 9) {
+        return None;
+    }
+    let what = match foreign::recognise(first) {
+        Some(Foreign::Proposal) => PROPOSAL.to_owned(),
+        Some(Foreign::Msgr2) => SHIPPED.to_owned(),
+        Some(other) => other.to_string(),
+        None => format!("something unknown, {}", shown(first)),
+    };
+    Some(format!("{from} speaks {what}, and this server {own}"))
+}
+
+/// Whether somebody who begins so speaks something else. Of nothing, or of too little, that can't be said.
+fn is_other(own: Dialect, first: &[u8]) -> bool {
+    let banner: &[u8] = if own == Dialect::Proposal { b"ceph " } else { b"ceph v2\n" };
+    match foreign::recognise(first) {
+        Some(Foreign::Msgr2) => own == Dialect::Proposal,
+        Some(Foreign::Proposal) => own != Dialect::Proposal,
+        Some(_) => true,
+        None => !banner.starts_with(&first[..first.len().min(banner.len())]),
+    }
+}
+
+/// What the dialects are called where they aren't expected.
+const PROPOSAL: &str = "the proposal of 2016";
+const SHIPPED: &str = "msgr2 as Ceph does (v2.0 or v2.1)";
+
+/// The bytes aren't a banner of msgr2, or not one of the dialect that is spoken here.
 fn not_msgr2(asked: &Asked, seen: &Seen) -> Advice {
-    let Asked { addr, .. } = asked;
+    let Asked { addr, dialect, .. } = asked;
+    let other = |what: &str, try_dialect: Dialect| {
+        Advice::new(format!("{addr} speaks {what}, and this client {dialect}"))
+            .or_try(format!("--dialect {try_dialect}, or another server"))
+    };
     let first = &*seen.first;
     let what = match foreign::recognise(first) {
+        Some(Foreign::Proposal) if *dialect != Dialect::Proposal => return other(PROPOSAL, Dialect::Proposal),
+        Some(Foreign::Msgr2) if *dialect == Dialect::Proposal => return other(SHIPPED, Dialect::V2_1),
         Some(Foreign::Msgr1) => {
             let version = String::from_utf8_lossy(&first[..first.len().min(9)]).into_owned();
             let advice =

@@ -1,27 +1,36 @@
 //! `msgr2 connect`: a client to try things with.
 
 use std::io::{self, BufRead as _, Write as _};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args as ClapArgs;
-use msgr2::auth::cephx::client::Credentials;
-use msgr2::auth::{EntityName, Keyring};
+use msgr2::auth::EntityName;
+use msgr2::mon::pong_status;
 use msgr2::net::{ConnectError, Endpoint, Session};
-use msgr2::peer::{ClientAuth, Error, Event, Message, Target, Why, entity_addr};
+use msgr2::peer::{ClientAuth, Error, Message, Target, Why, entity_addr};
 use msgr2::types::{AddrType, CephxServices, EntityType, MessageType};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::advice::{self, Asked};
+use crate::conf::ConfArgs;
+use crate::identity::Identity;
 use crate::peer::{self, Dialect, Method, PeerArgs, entity_type, message_type, now, resolve};
+use crate::signals::Signals;
+use crate::witness::{Seen, Witness};
 use crate::{measure, mon};
 
 /// Connect to a server, send each line of standard input as a message, and print what comes back.
 ///
 /// It ends when as many messages have come back as were sent. With cephx it authenticates at a mon, or, with
 /// --ticket-from, gets a ticket from a mon first and presents it to the server.
+///
+/// Like Ceph's own tools it reads ceph.conf and the keyring that this names, and says which files these are.
 ///
 /// With --mon it is the tool to find out why a client can't reach its cluster: it shows the handshake step by step,
 /// the tickets and maps that the mon gives, and if something fails what is wrong and what to try.
@@ -31,9 +40,9 @@ pub(crate) struct Args {
     #[arg(value_name = "ADDR", required_unless_present = "mon")]
     pub(crate) addr: Option<String>,
     /// Look whether the mons of a Ceph cluster can be reached, one after the other: HOST, HOST:PORT, or as mon_host in
-    /// ceph.conf has them. The usual port is 3300.
-    #[arg(long, value_name = "HOSTS", conflicts_with_all = ["addr", "ticket_from", "nonce", "kind", "one_way", "measure"])]
-    pub(crate) mon: Option<String>,
+    /// ceph.conf has them; without HOSTS those of ceph.conf itself. The usual port is 3300.
+    #[arg(long, value_name = "HOSTS", num_args = 0..=1, conflicts_with_all = ["addr", "ticket_from", "nonce", "kind", "one_way", "measure"])]
+    pub(crate) mon: Option<Option<String>>,
     /// Only look whether the server at ADDR can be reached, and show how, as --mon does for mons.
     #[arg(long, conflicts_with_all = ["mon", "kind", "one_way", "measure"])]
     check: bool,
@@ -64,6 +73,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     measurement: measure::Args,
     #[command(flatten)]
+    pub(crate) conf: ConfArgs,
+    #[command(flatten)]
     pub(crate) peer: PeerArgs,
 }
 
@@ -73,47 +84,91 @@ const LINES: usize = 64;
 const LEAVE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    check(args)?;
+    let identity = Identity::read(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let signals = Signals::new()?;
         match &args.addr {
-            Some(addr) if !args.check => connect(args, addr).await,
-            _ => mon::run(args).await,
+            Some(addr) if !args.check => connect(args, &identity, addr, signals).await,
+            _ => mon::run(args, &identity, signals).await,
         }
     })
 }
 
-async fn connect(args: &Args, addr: &str) -> Result<()> {
-    let keyring = args.peer.keyring()?;
-    let methods = args.peer.methods(keyring.is_some())?;
+/// Refuses what can't work together.
+fn check(args: &Args) -> Result<()> {
+    let (service, proposal) = (args.service(), args.peer.dialect == Dialect::Proposal);
+    if proposal && args.mon.is_some() {
+        bail!("--mon is for Ceph's mons, which speak v2.1 and v2.0, not the proposal");
+    }
+    if proposal && args.nonce.is_some() {
+        bail!("--nonce is for v2.1 and v2.0; the proposal doesn't know of it");
+    }
+    if args.ticket_from.is_some() && service == EntityType::MON {
+        bail!("mons take no tickets: --ticket-from is for other servers, which --service names");
+    }
+    Ok(())
+}
+
+impl Args {
+    /// What the server is to be.
+    pub(crate) fn service(&self) -> EntityType {
+        self.service.unwrap_or(match self.ticket_from {
+            Some(_) => EntityType::OSD,
+            None => EntityType::MON,
+        })
+    }
+
+    /// A ticket can only be had with a key. Who says that there is no authentication needs none.
+    pub(crate) fn check_ticket(&self, methods: &[Method]) -> Result<()> {
+        if self.ticket_from.is_some() && !self.peer.has_methods() && !methods.contains(&Method::Cephx) {
+            bail!("without a key there are no tickets to be had by --ticket-from: add a --keyring");
+        }
+        Ok(())
+    }
+}
+
+async fn connect(args: &Args, identity: &Identity, addr: &str, mut signals: Signals) -> Result<()> {
+    args.check_ticket(&identity.methods)?;
     let addr = resolve(addr).await?;
-    let dialect = args.peer.dialect_or(Dialect::Proposal);
-    let keys: Vec<_> = args.peer.keyring_path().into_iter().collect();
-    let (config, recording) = args.peer.config(args.name.clone(), dialect, &keys)?;
+    let (mut config, recording) = args.peer.config(args.name.clone(), &identity.key_files())?;
+    identity.set_modes(args, args.service(), &mut config)?;
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    config.capture = Some(Arc::new(Mutex::new(Witness::new(seen.clone(), config.capture.take()))));
+    let explain = |addr, error| explain(args, addr, error, &seen.lock().unwrap_or_else(PoisonError::into_inner));
     let endpoint = Endpoint::new(config);
     let printer = args.peer.events.then(|| print_events(&endpoint));
 
-    let result = async {
-        let auth = auth(args, &endpoint, dialect, &methods, keyring.as_ref()).await?;
+    let work = async {
+        let auth = auth(args, identity, &endpoint, explain).await?;
         let mut target = Target::new(addr, auth);
         if let Some(nonce) = args.nonce {
             target.entity_addrs = vec![entity_addr(AddrType::MSGR2, addr, nonce)];
         }
-        let session = endpoint.connect(target).await.map_err(|error| explain(error, dialect))?;
+        let session = endpoint.connect(target).await.map_err(|error| explain(addr, error))?;
         if args.peer.events {
             eprintln!("connected to {}", peer::describe(&session.peer()));
         }
-        if args.measure {
-            let result = args.measurement.run(&session, args.kind, Duration::from_secs(args.wait)).await?;
-            writeln!(io::stdout(), "{result}")?;
-        } else {
-            converse(args, &session).await?;
+        tokio::select! {
+            biased;
+            talked = talk(args, &session) => talked?,
+            lost = peer::forgotten(&session) => bail!(has_forgotten(lost)),
         }
         session.close().await?;
-        Ok(())
-    }
-    .await;
+        // the last messages may have been among those that were lost
+        match peer::has_forgotten(&session) {
+            Some(lost) => bail!(has_forgotten(lost)),
+            None => Ok(()),
+        }
+    };
+    let result = signals.or(work).await;
 
-    endpoint.shutdown(LEAVE).await;
+    tokio::select! {
+        _ = endpoint.shutdown(LEAVE) => {}
+        // whoever says it twice doesn't want to wait
+        _ = signals.next() => {}
+    }
     drop(endpoint);
     if let Some(printer) = printer {
         // it ends with the endpoint
@@ -122,6 +177,23 @@ async fn connect(args: &Args, addr: &str) -> Result<()> {
     // why there was nothing to record says more
     let recorded = recording.map_or(Ok(()), |recording| recording.finish());
     result.and(recorded)
+}
+
+/// A session that goes on is another one for the server.
+fn has_forgotten(lost: usize) -> String {
+    format!(
+        "the server has forgotten the session (a full reset): {lost} message(s) may be lost, and answers that were on \
+         their way"
+    )
+}
+
+async fn talk(args: &Args, session: &Session) -> Result<()> {
+    if args.measure {
+        let result = args.measurement.run(session, args.kind, Duration::from_secs(args.wait)).await?;
+        writeln!(io::stdout(), "{result}")?;
+        return Ok(());
+    }
+    converse(args, session).await
 }
 
 fn print_events(endpoint: &Endpoint) -> JoinHandle<()> {
@@ -136,20 +208,16 @@ fn print_events(endpoint: &Endpoint) -> JoinHandle<()> {
 /// How to authenticate, in order of preference.
 async fn auth(
     args: &Args,
+    identity: &Identity,
     endpoint: &Endpoint,
-    dialect: Dialect,
-    methods: &[Method],
-    keyring: Option<&Keyring>,
+    explain: impl Fn(SocketAddr, ConnectError) -> anyhow::Error,
 ) -> Result<Vec<ClientAuth>> {
-    let service = args.service.unwrap_or(match args.ticket_from {
-        Some(_) => EntityType::OSD,
-        None => EntityType::MON,
-    });
+    let service = args.service();
     let mut auth = Vec::new();
-    for method in methods {
+    for method in &identity.methods {
         auth.push(match method {
             Method::None => ClientAuth::None { service },
-            Method::Cephx => cephx(args, endpoint, dialect, service, keyring).await?,
+            Method::Cephx => cephx(args, identity, endpoint, &explain).await?,
         });
     }
     Ok(auth)
@@ -157,18 +225,11 @@ async fn auth(
 
 async fn cephx(
     args: &Args,
+    identity: &Identity,
     endpoint: &Endpoint,
-    dialect: Dialect,
-    service: EntityType,
-    keyring: Option<&Keyring>,
+    explain: &impl Fn(SocketAddr, ConnectError) -> anyhow::Error,
 ) -> Result<ClientAuth> {
-    let Some(keyring) = keyring else {
-        bail!("cephx needs a key: --keyring FILE with a section [{}]", args.name);
-    };
-    let Some(entity) = keyring.get(&args.name) else {
-        bail!("the keyring has no section [{}]; --name says whose key is to be used", args.name);
-    };
-    let credentials = Credentials::new(args.name.clone(), entity.key.clone());
+    let (service, credentials) = (args.service(), identity.credentials()?);
     let Some(mon) = &args.ticket_from else {
         if service != EntityType::MON {
             bail!("{service} takes nobody without a ticket: --ticket-from ADDR of a mon that gives one");
@@ -176,8 +237,8 @@ async fn cephx(
         return Ok(ClientAuth::Authenticate { credentials, services: CephxServices(0) });
     };
     let auth = ClientAuth::Authenticate { credentials, services: CephxServices(u32::from(service.0)) };
-    let session = endpoint.connect(Target::new(resolve(mon).await?, vec![auth])).await;
-    let session = session.map_err(|error| explain(error, dialect))?;
+    let addr = resolve(mon).await?;
+    let session = endpoint.connect(Target::new(addr, vec![auth])).await.map_err(|error| explain(addr, error))?;
     let credentials = session.credentials();
     session.close().await?;
     let ticket = credentials.and_then(|credentials| credentials.ticket(service, now()).cloned());
@@ -190,7 +251,14 @@ async fn cephx(
 }
 
 /// Adds what may help.
-fn explain(error: ConnectError, dialect: Dialect) -> anyhow::Error {
+fn explain(args: &Args, addr: SocketAddr, error: ConnectError, seen: &Seen) -> anyhow::Error {
+    let dialect = args.peer.dialect;
+    let asked = Asked { name: args.name.clone(), addr, service: args.service(), dialect };
+    if let ConnectError::Handshake { .. } | ConnectError::TimedOut { .. } = &error
+        && let Some(advice) = advice::speaks_other(&asked, seen)
+    {
+        return advice.into();
+    }
     let help = match &error {
         ConnectError::Unreachable { addr, .. } => {
             let server =
@@ -202,6 +270,9 @@ fn explain(error: ConnectError, dialect: Dialect) -> anyhow::Error {
         }
         ConnectError::Handshake { why: Why::Failed(Error::MethodsExhausted { .. }), .. } => {
             "--auth says what to try; --keyring has the key for cephx".to_owned()
+        }
+        ConnectError::Handshake { why: Why::Failed(Error::ModesExhausted { .. }), .. } => {
+            "--mode says what to ask for".to_owned()
         }
         ConnectError::Handshake { .. } | ConnectError::TimedOut { .. } => {
             format!("does the server speak the dialect {dialect}? --events shows the handshake")
@@ -254,18 +325,17 @@ async fn converse(args: &Args, session: &Session) -> Result<()> {
             }
         }
     }
-    while let Some(event) = session.try_event() {
-        if let Event::Reset { lost, .. } = &*event {
-            eprintln!("msgr2: the server had forgotten the session; {lost} message(s) may be lost");
-        }
-    }
     Ok(())
 }
 
 fn print(message: Option<Message>) -> Result<()> {
     let Some(message) = message else { bail!("the server has closed the session") };
     let mut out = io::stdout().lock();
-    out.write_all(&message.front)?;
+    // a mon says how it is
+    match pong_status(&message) {
+        Some(status) => out.write_all(status.as_bytes())?,
+        None => out.write_all(&message.front)?,
+    }
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(())

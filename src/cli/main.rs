@@ -5,15 +5,19 @@
 
 mod advice;
 mod check;
+mod conf;
 mod connect;
 mod decode;
+mod identity;
 mod keyring;
 mod measure;
 mod mon;
 mod monitor;
 mod peer;
+mod porter;
 mod script;
 mod serve;
+mod signals;
 mod spec;
 mod witness;
 

@@ -57,7 +57,11 @@ impl Args {
             let Some(message) = come? else { bail!("the server has closed the session") };
             match under_way.pop_front() {
                 Some((tid, at)) if tid == message.tid && message.data.len() == self.size => trips.push(at.elapsed()),
-                _ => bail!("message {} of {} bytes came out of turn", message.tid, message.data.len()),
+                _ => bail!(
+                    "message {} of {} bytes came out of turn: does the server echo? `msgr2 serve --behave echo` does",
+                    message.tid,
+                    message.data.len()
+                ),
             }
         }
         let took = begun.elapsed();

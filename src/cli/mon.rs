@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use msgr2::auth::cephx::client::{Credentials, Ticket};
 use msgr2::auth::{EntityName, time};
-use msgr2::messages::{Body, MMonSubscribe};
+use msgr2::messages::{Body, MMonGetVersion, MMonSubscribe};
 use msgr2::mon::{Host, MonHost, MonMap, decode, encode};
 use msgr2::net::Session;
 use msgr2::peer::{ClientAuth, Target, entity_addr};
@@ -17,61 +17,76 @@ use tokio::time::timeout;
 use crate::advice::{self, Advice, Asked};
 use crate::check::{Checker, fact, say};
 use crate::connect::Args;
-use crate::peer::{Dialect, Method, now, resolve};
+use crate::identity::Identity;
+use crate::peer::{Method, now, resolve};
+use crate::signals::Signals;
 
 /// From which difference on a clock is worth a word.
 const SKEW: Duration = Duration::from_secs(2);
 /// The services whose tickets a client of all of Ceph would want.
 const SERVICES: [EntityType; 4] = [EntityType::MON, EntityType::OSD, EntityType::MGR, EntityType::MDS];
+/// The number of the question for the version of the OSD map.
+const OSDMAP: u64 = 1;
 /// What is subscribed to.
 const MAPS: [&str; 3] = ["monmap", "config", "osdmap"];
 
 /// Looks whether mons, or a daemon, can be reached.
-pub(crate) async fn run(args: &Args) -> Result<()> {
-    let methods = methods(args)?;
-    let keys: Vec<_> = args.peer.keyring_path().into_iter().collect();
-    let (config, recording) = args.peer.config(args.name.clone(), args.peer.dialect_or(Dialect::V2_1), &keys)?;
+pub(crate) async fn run(args: &Args, identity: &Identity, mut signals: Signals) -> Result<()> {
+    args.check_ticket(&identity.methods)?;
+    let methods = methods(identity)?;
+    let (mut config, recording) = args.peer.config(args.name.clone(), &identity.key_files())?;
+    identity.set_modes(args, args.service(), &mut config)?;
     let mut checker = Checker::new(config);
-    let result = match &args.mon {
-        Some(hosts) => check_mons(args, &mut checker, hosts, &methods).await,
-        None => check_daemon(args, &mut checker, &methods).await,
+    let work = async {
+        match &args.mon {
+            Some(hosts) => check_mons(args, &mut checker, &mon_host(identity, hosts.as_deref())?, &methods).await,
+            None => check_daemon(args, &mut checker, &methods).await,
+        }
     };
-    checker.leave().await;
+    let result = signals.or(work).await;
+    tokio::select! {
+        () = checker.leave() => {}
+        // whoever says it twice doesn't want to wait
+        _ = signals.next() => {}
+    }
     let recorded = recording.map_or(Ok(()), |recording| recording.finish());
     result.and(recorded)
 }
 
 /// How to authenticate, best first; with cephx whose key.
-fn methods(args: &Args) -> Result<Vec<(Method, Option<Credentials>)>> {
-    let keyring = args.peer.keyring().map_err(|error| {
-        Advice::new(format!("the keyring can't be read: {error:#}"))
-            .or_try("Ceph's own is /etc/ceph/ceph.client.admin.keyring, which only root may read")
-            .or_try(format!("`ceph auth get {} -o FILE` writes one, on a host that has access", args.name))
-    })?;
-    let wanted = args.peer.methods(keyring.is_some())?;
-    let credentials = |method| {
-        if method == Method::None {
-            return Ok(None);
-        }
-        let Some(keyring) = &keyring else { bail!("cephx needs a key: --keyring FILE with a section [{}]", args.name) };
-        let Some(entity) = keyring.get(&args.name) else {
-            let others: Vec<_> = keyring.iter().map(|(name, _)| name.to_string()).collect();
-            let others = if others.is_empty() { "nobody".to_owned() } else { others.join(", ") };
-            return Err(Advice::new(format!("the keyring has no key of {}, but of {others}", args.name))
-                .or_try("--name says whose key is to be used; clients are called client.ID, not ID")
-                .or_try(format!("`ceph auth get {} -o FILE` writes its keyring, on a host that has access", args.name))
-                .into());
-        };
-        Ok(Some(Credentials::new(args.name.clone(), entity.key.clone())))
+fn methods(identity: &Identity) -> Result<Vec<(Method, Option<Credentials>)>> {
+    let with_key = |method: &Method| {
+        let credentials = (*method == Method::Cephx).then(|| identity.credentials()).transpose()?;
+        Ok((*method, credentials))
     };
-    wanted.into_iter().map(|method| Ok((method, credentials(method)?))).collect()
+    identity.methods.iter().map(with_key).collect()
+}
+
+/// Where the mons are: the user says it, or the configuration.
+fn mon_host(identity: &Identity, hosts: Option<&str>) -> Result<MonHost> {
+    if let Some(hosts) = hosts {
+        return parse(hosts);
+    }
+    let settings = &identity.settings;
+    let found = settings.conf.mon_host().with_context(|| settings.origin())?;
+    found.ok_or_else(|| {
+        let advice = Advice::new(match &settings.path {
+            Some(path) => format!("{} doesn't say where mons are: it has no mon_host", path.display()),
+            None => "there is no ceph.conf that says where mons are".to_owned(),
+        });
+        advice.or_try("--mon HOSTS, or --conf FILE; the DNS isn't asked for mons").into()
+    })
+}
+
+fn parse(hosts: &str) -> Result<MonHost> {
+    hosts.parse().context("--mon takes HOST, HOST:PORT or [v2:IP:PORT/0,v1:IP:PORT/0]")
 }
 
 /// Tries one mon after the other until one can be reached.
 async fn check_mons(
     args: &Args,
     checker: &mut Checker,
-    hosts: &str,
+    hosts: &MonHost,
     methods: &[(Method, Option<Credentials>)],
 ) -> Result<()> {
     let mut failed = None;
@@ -85,17 +100,16 @@ async fn check_mons(
         }
     }
     Err(failed.unwrap_or_else(|| {
-        Advice::new(format!("{hosts:?} names no mon that speaks msgr2"))
+        Advice::new("no mon is named that speaks msgr2")
             .or_try("--mon HOST, HOST:PORT or [v2:IP:PORT/0], as mon_host in ceph.conf has them; port 6789 is msgr1's")
             .into()
     }))
 }
 
 /// The addresses of mons.
-pub(crate) async fn mons(hosts: &str) -> Result<Vec<SocketAddr>> {
-    let parsed: MonHost = hosts.parse().context("--mon takes HOST, HOST:PORT or [v2:IP:PORT/0,v1:IP:PORT/0]")?;
+async fn mons(hosts: &MonHost) -> Result<Vec<SocketAddr>> {
     let mut addrs = Vec::new();
-    for (host, port) in parsed.v2() {
+    for (host, port) in hosts.v2() {
         match host {
             Host::Ip(ip) => addrs.push(SocketAddr::new(*ip, port)),
             Host::Name(name) => {
@@ -116,7 +130,7 @@ async fn check_mon(
     addr: SocketAddr,
     methods: &[(Method, Option<Credentials>)],
 ) -> Result<()> {
-    let asked = Asked { name: args.name.clone(), addr, service: EntityType::MON };
+    let asked = Asked { name: args.name.clone(), addr, service: EntityType::MON, dialect: args.peer.dialect };
     let session = authenticate(args, checker, &asked, methods).await?;
     maps(&asked, &session, Duration::from_secs(args.wait)).await?;
     checker.keepalive(&asked, &session, Duration::from_secs(args.wait)).await?;
@@ -193,6 +207,9 @@ async fn maps(asked: &Asked, session: &Session, wait: Duration) -> Result<()> {
     ];
     let hostname = Some(Text::from(""));
     session.send(encode(MMonSubscribe { what, hostname, ..Default::default() })?).await?;
+    // of what isn't there nothing comes
+    let osdmap = MMonGetVersion { handle: OSDMAP, what: Text::from("osdmap"), ..Default::default() };
+    session.send(encode(osdmap)?).await?;
     let mut missing: Vec<&str> = MAPS.to_vec();
     let arrive = async {
         while !missing.is_empty() {
@@ -219,6 +236,18 @@ async fn maps(asked: &Asked, session: &Session, wait: Duration) -> Result<()> {
                     )?;
                     "osdmap"
                 }
+                Some(Body::MonGetVersionReply(body)) if (body.handle, body.version) == (OSDMAP, 0) => {
+                    fact("osdmap", format_args!("none: this mon has no map of OSDs, as `msgr2 serve` hasn't"))?;
+                    "osdmap"
+                }
+                Some(Body::MonSubscribe(_)) => {
+                    return Err(Advice::new(format!(
+                        "{} sends back what it gets: it is an echo, and no mon",
+                        asked.addr
+                    ))
+                    .or_try("`msgr2 serve` without --behave echo answers as a mon")
+                    .into());
+                }
                 _ => continue,
             };
             missing.retain(|map| *map != came);
@@ -228,6 +257,7 @@ async fn maps(asked: &Asked, session: &Session, wait: Duration) -> Result<()> {
     let outcome = timeout(wait, arrive).await;
     match outcome {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) if error.is::<Advice>() => Err(error),
         Ok(Err(error)) => Err(unserved(asked, &missing, &format!("ended the session: {error}"))),
         Err(_) => Err(unserved(asked, &missing, &format!("sent nothing more for {} s", wait.as_secs()))),
     }
@@ -263,7 +293,7 @@ fn monmap(map: &MonMap) -> Result<()> {
 async fn check_daemon(args: &Args, checker: &mut Checker, methods: &[(Method, Option<Credentials>)]) -> Result<()> {
     let Some(addr) = &args.addr else { bail!("--check needs the ADDR of a daemon, or --mon") };
     let addr = resolve(addr).await?;
-    let service = args.service.unwrap_or(if args.ticket_from.is_some() { EntityType::OSD } else { EntityType::MON });
+    let service = args.service();
     let wait = Duration::from_secs(args.wait);
     let mut auth = vec![ClientAuth::None { service }];
     if methods.iter().any(|(_, credentials)| credentials.is_some()) {
@@ -275,7 +305,7 @@ async fn check_daemon(args: &Args, checker: &mut Checker, methods: &[(Method, Op
         };
         auth = vec![ClientAuth::Authorize { ticket: ticket(args, checker, mon, service, methods).await? }];
     }
-    let asked = Asked { name: args.name.clone(), addr, service };
+    let asked = Asked { name: args.name.clone(), addr, service, dialect: args.peer.dialect };
     let mut target = Target::new(addr, auth);
     target.entity_addrs = vec![entity_addr(AddrType::MSGR2, addr, args.nonce.unwrap_or(0))];
     let session = checker.connect(&asked, target).await?;
@@ -295,8 +325,10 @@ async fn ticket(
     methods: &[(Method, Option<Credentials>)],
 ) -> Result<Ticket> {
     let name: &EntityName = &args.name;
-    let Some(addr) = mons(mon).await?.first().copied() else { bail!("{mon:?} names no mon that speaks msgr2") };
-    let asked = Asked { name: name.clone(), addr, service: EntityType::MON };
+    let Some(addr) = mons(&parse(mon)?).await?.first().copied() else {
+        bail!("{mon:?} names no mon that speaks msgr2")
+    };
+    let asked = Asked { name: name.clone(), addr, service: EntityType::MON, dialect: args.peer.dialect };
     let session = authenticate(args, checker, &asked, methods).await?;
     let credentials = session.credentials();
     session.close().await?;

@@ -12,10 +12,11 @@ use msgr2::net::{Config, MonEvent, MonServer, OsRandom};
 use msgr2::peer::entity_addr;
 use msgr2::types::AddrType;
 use msgr2::wire::{Utime, Uuid};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::peer::{self, now};
 use crate::serve::Args;
+use crate::signals::Signals;
 
 /// How long sessions have to be closed at the end.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -38,10 +39,13 @@ impl FromStr for SettingArg {
     }
 }
 
-/// Serves until SIGINT or SIGTERM, or until there were as many sessions as asked for.
-pub(crate) async fn run(args: &Args, mut config: Config) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+/// Serves until a signal, or until there were as many sessions as asked for.
+pub(crate) async fn run(
+    args: &Args,
+    mut config: Config,
+    mut signals: Signals,
+    mut strangers: mpsc::Receiver<String>,
+) -> Result<()> {
     if let Some(addr) = args.monmap_addr {
         config.peer.addrs = vec![entity_addr(AddrType::MSGR2, addr, 0)];
     }
@@ -68,8 +72,8 @@ pub(crate) async fn run(args: &Args, mut config: Config) -> Result<()> {
                     print(&event);
                 }
             }
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            Some(stranger) = strangers.recv() => eprintln!("msgr2: {stranger}"),
+            _ = signals.next() => break,
         }
     }
     server.endpoint().shutdown(LEAVE).await;
@@ -114,6 +118,7 @@ fn print(event: &MonEvent) {
 
 fn said(answered: &Answered) -> String {
     match answered {
+        Answered::Ping => "asked for a sign of life, which was given".to_owned(),
         Answered::Map => "asked for the monmap, which was sent".to_owned(),
         Answered::Subscribed { served, unserved } => {
             let subscribed = (!served.is_empty()).then(|| format!("subscribed to {}", served.join(", ")));

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use msgr2::auth::{EntityName, Keyring};
-use msgr2::net::{Config, Fault, Recorder};
+use msgr2::net::{Config, Fault, Recorder, Session};
 use msgr2::peer::{Encryption, Event, Family, PeerInfo};
 use msgr2::tracker::SECRETS_TYPE;
 use msgr2::types::{AuthMethod, CompressionAlgorithm, ConnectionMode, EntityType, MessageType, Msgr2Features};
@@ -21,16 +21,17 @@ use zeroize::Zeroizing;
 /// How a peer behaves on the wire.
 #[derive(Args)]
 pub(crate) struct PeerArgs {
-    /// The dialect to speak; without it proposal, or v2.1 with --mon.
-    #[arg(long, value_name = "DIALECT")]
-    dialect: Option<Dialect>,
+    /// The dialect to speak.
+    #[arg(long, value_name = "DIALECT", default_value = "v2.1")]
+    pub(crate) dialect: Dialect,
     /// The connection modes of v2.0 and v2.1, in order of preference: a client asks for these, a server allows them.
     #[arg(long = "mode", value_name = "MODE", value_delimiter = ',')]
     modes: Vec<Mode>,
-    /// A method of authentication; several in order of preference. Without it cephx if there are keys, else none.
+    /// A method of authentication; several in order of preference. Without it cephx if there are keys, else none; for
+    /// a client what its configuration says.
     #[arg(long = "auth", value_name = "METHOD", value_delimiter = ',')]
     auth: Vec<Method>,
-    /// A keyring in Ceph's format: the keys of whoever is to be known.
+    /// A keyring in Ceph's format: the keys of whoever is to be known. A client without it takes the usual one.
     #[arg(long, value_name = "FILE")]
     keyring: Option<PathBuf>,
     /// Encrypt what is sent, if the peer can; with `required` both directions are, and peers that can't are refused.
@@ -67,6 +68,11 @@ pub(crate) enum Method {
 }
 
 impl Method {
+    /// The method with this number, if it is one of these.
+    pub(crate) fn of(number: AuthMethod) -> Option<Self> {
+        [Method::None, Method::Cephx].into_iter().find(|method| method.number() == number)
+    }
+
     pub(crate) fn number(self) -> AuthMethod {
         match self {
             Method::None => AuthMethod::NONE,
@@ -126,21 +132,23 @@ impl Mode {
 }
 
 impl PeerArgs {
-    /// The dialect, if none other was asked for.
-    pub(crate) fn dialect_or(&self, usual: Dialect) -> Dialect {
-        self.dialect.unwrap_or(usual)
-    }
-
-    /// The methods to use.
-    pub(crate) fn methods(&self, keys: bool) -> Result<Vec<Method>> {
-        let mut methods = self.auth.clone();
-        if methods.is_empty() {
-            methods.push(if keys { Method::Cephx } else { Method::None });
-        }
-        if methods == [Method::None] && self.encrypt == Some(Encrypt::Required) {
-            bail!("with method none there are no keys to encrypt with: try --auth cephx with a --keyring");
+    /// The methods to use; unless told otherwise these.
+    pub(crate) fn methods(&self, usual: &[Method]) -> Result<Vec<Method>> {
+        let methods = if self.auth.is_empty() { usual.to_vec() } else { self.auth.clone() };
+        if self.encrypt.is_some() && self.dialect == Dialect::Proposal {
+            needs_keys(&methods, "to encrypt with")?;
         }
         Ok(methods)
+    }
+
+    /// Whether methods were asked for.
+    pub(crate) fn has_methods(&self) -> bool {
+        !self.auth.is_empty()
+    }
+
+    /// Whether modes were asked for.
+    pub(crate) fn has_modes(&self) -> bool {
+        !self.modes.is_empty()
     }
 
     /// What the keyring file says.
@@ -150,14 +158,9 @@ impl PeerArgs {
 
     /// The configuration of the endpoint, so far as both sides have it in common. `keys` are the files whose keys
     /// go into a recording.
-    pub(crate) fn config(
-        &self,
-        name: EntityName,
-        dialect: Dialect,
-        keys: &[&Path],
-    ) -> Result<(Config, Option<Recording>)> {
+    pub(crate) fn config(&self, name: EntityName, keys: &[&Path]) -> Result<(Config, Option<Recording>)> {
         let mut config = Config::new(name);
-        match dialect {
+        match self.dialect {
             Dialect::Proposal if !self.modes.is_empty() => bail!("--mode is for v2.1 and v2.0; proposal has --encrypt"),
             Dialect::Proposal => config.peer.family = Family::Proposal,
             Dialect::V2_0 | Dialect::V2_1 if self.encrypt.is_some() => {
@@ -208,6 +211,23 @@ impl PeerArgs {
         }
         Ok(Recording { path: path.to_owned(), recorder: Arc::new(Mutex::new(recorder)) })
     }
+}
+
+/// Modes in which a client and a server of v2.0 or v2.1 can't do without keys, if there are none.
+pub(crate) fn check_modes(methods: &[Method], modes: &[ConnectionMode]) -> Result<()> {
+    if modes.contains(&ConnectionMode::CRC) {
+        Ok(())
+    } else {
+        needs_keys(methods, "for mode secure; it can only be crc")
+    }
+}
+
+/// Whether one of the methods brings keys.
+fn needs_keys(methods: &[Method], what: &str) -> Result<()> {
+    if methods.iter().all(|method| *method == Method::None) {
+        bail!("with method none there are no keys {what}: try --auth cephx with a --keyring");
+    }
+    Ok(())
 }
 
 /// A recording that is being written.
@@ -291,6 +311,25 @@ pub(crate) fn agreed(peer: &PeerInfo) -> String {
         algorithm => format!("compression {algorithm}"),
     };
     format!("{}, method {}, mode {}, {compression}", peer.dialect.name(), peer.method, peer.mode)
+}
+
+/// Waits until the peer turns out to have forgotten the session, and gives the number of messages that may be lost.
+pub(crate) async fn forgotten(session: &Session) -> usize {
+    while let Some(event) = session.event().await {
+        if let Event::Reset { lost, .. } = &*event {
+            return *lost;
+        }
+    }
+    // whoever waits for more than that learns of the end
+    std::future::pending().await
+}
+
+/// The same, if it is already known.
+pub(crate) fn has_forgotten(session: &Session) -> Option<usize> {
+    std::iter::from_fn(|| session.try_event()).find_map(|event| match &*event {
+        Event::Reset { lost, .. } => Some(*lost),
+        _ => None,
+    })
 }
 
 /// Prints an event on standard error.

@@ -12,32 +12,34 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args as ClapArgs;
 use msgr2::auth::cephx::server::Authority;
 use msgr2::auth::{EntityName, ServiceKeys, utime};
-use msgr2::net::{Endpoint, OsRandom, Session};
-use msgr2::peer::ServerAuth;
-use msgr2::types::{CryptoType, EntityType};
-use tokio::signal::unix::{SignalKind, signal};
+use msgr2::frame::Dialect as Spoken;
+use msgr2::net::{Ended, Endpoint, OsRandom, Session};
+use msgr2::peer::{ServerAuth, Why};
+use msgr2::types::{AuthMethod, CryptoType, EntityType};
 use tokio::task::JoinSet;
 
 use crate::monitor::{self, SettingArg};
-use crate::peer::{self, Dialect, Method, PeerArgs, now, parse};
+use crate::peer::{self, Dialect, Method, PeerArgs, check_modes, now, parse};
+use crate::porter::Porter;
 use crate::script::Script;
+use crate::signals::Signals;
 
-/// Serve the protocol at an address, until SIGINT or SIGTERM.
+/// Serve the protocol at an address, until SIGINT, SIGTERM or SIGHUP.
 ///
 /// A mon (--name mon.a, the default) authenticates clients by the keys of its --keyring and gives them tickets for
 /// the services in --service-keys. Any other server lets in who has a ticket for it, which it opens with its
 /// --service-keys. `msgr2 keyring` makes both files.
 ///
-/// With --dialect v2.1 a mon answers real clients of Ceph so far that they get its map and their settings; with
-/// --events it says what they ask for.
+/// A mon answers real clients of Ceph so far that they get its map and their settings; with --events it says what they
+/// ask for. Other servers send messages back.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Where to listen; port 0 lets the system choose, and the first line of output says which it is.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: String,
     /// What to do with messages: echo sends them back, sink drops them, script=FILE goes by a file with lines
-    /// "expect TYPE TEXT" and "send TYPE TEXT", mon answers as a mon. Without it echo, or mon if it is one and the
-    /// dialect is v2.1 or v2.0.
+    /// "expect TYPE TEXT" and "send TYPE TEXT", mon answers as a mon. Without it echo, or mon if it is one and doesn't
+    /// speak the proposal.
     #[arg(long, value_name = "HOW")]
     behave: Option<Behaviour>,
     /// As a mon: its address in the map, if it isn't where it listens. Clients must dial just that.
@@ -52,7 +54,7 @@ pub(crate) struct Args {
     /// The keys of services: a mon makes tickets with them, other servers open them.
     #[arg(long, value_name = "FILE")]
     service_keys: Option<PathBuf>,
-    /// Answer a ticket with a challenge, which costs a round trip.
+    /// In the proposal: answer a ticket with a challenge, which costs a round trip. In v2.1 and v2.0 it is always so.
     #[arg(long)]
     challenge: bool,
     /// End after so many sessions.
@@ -67,7 +69,7 @@ pub(crate) struct Args {
 
 impl Args {
     fn dialect(&self) -> Dialect {
-        self.peer.dialect_or(Dialect::Proposal)
+        self.peer.dialect
     }
 
     fn behaviour(&self) -> Behaviour {
@@ -103,6 +105,8 @@ impl FromStr for Behaviour {
     }
 }
 
+/// When a client of v2.0 or v2.1 that has a stateful session, and doesn't come again, is taken to have left.
+const GONE: Duration = Duration::from_secs(60);
 /// How long sessions have to be closed at the end.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -124,7 +128,8 @@ fn admission(args: &Args) -> Result<ServerAuth> {
     let keyring = args.peer.keyring()?;
     let service_keys =
         args.service_keys.as_deref().map(|path| parse(path, |text| ServiceKeys::parse(text))).transpose()?;
-    let methods = args.peer.methods(keyring.is_some() || service_keys.is_some())?;
+    let usual = if keyring.is_some() || service_keys.is_some() { Method::Cephx } else { Method::None };
+    let methods = args.peer.methods(&[usual])?;
     let mut auth = ServerAuth { challenge: args.challenge, ..ServerAuth::default() };
     auth.methods = methods.iter().map(|method| method.number()).collect();
     if !methods.contains(&Method::Cephx) {
@@ -162,15 +167,37 @@ fn admission(args: &Args) -> Result<ServerAuth> {
 /// Where the numbers of clients begin, as in a young cluster.
 const FIRST_GLOBAL_ID: u64 = 4100;
 
+/// Refuses what can't work together.
+fn check(args: &Args, behave: &Behaviour, admission: &ServerAuth) -> Result<()> {
+    let (is_mon, is_cephx) = (args.name.kind == EntityType::MON, admission.methods.contains(&AuthMethod::CEPHX));
+    if matches!(behave, Behaviour::Mon) && !is_mon {
+        bail!("{} isn't a mon: --behave mon is for --name mon.ID", args.name);
+    }
+    if !matches!(behave, Behaviour::Mon) && (args.monmap_addr.is_some() || !args.settings.is_empty()) {
+        bail!("--monmap-addr and --setting are for --behave mon; this server only handles messages otherwise");
+    }
+    if args.challenge && (is_mon || !is_cephx) {
+        bail!("--challenge is for servers that take tickets: not for mons, and not with method none");
+    }
+    Ok(())
+}
+
 async fn serve(args: &Args, behave: Behaviour, script: Option<Script>) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals::new()?;
+    let admission = admission(args)?;
+    check(args, &behave, &admission)?;
     let keys: Vec<_> = args.peer.keyring_path().into_iter().chain(args.service_keys.as_deref()).collect();
-    let (mut config, recording) = args.peer.config(args.name.clone(), args.dialect(), &keys)?;
-    config.peer.server = admission(args)?;
+    let (mut config, recording) = args.peer.config(args.name.clone(), &keys)?;
+    if args.dialect() != Dialect::Proposal {
+        let methods: Vec<_> = admission.methods.iter().filter_map(|method| Method::of(*method)).collect();
+        check_modes(&methods, &config.peer.v2.accept_modes)?;
+        config.peer.times.session = GONE;
+    }
+    let mut strangers = Porter::install(args.dialect(), &mut config);
+    config.peer.server = admission;
     config.peer.gid = args.name.id.parse().unwrap_or(0);
     if let Behaviour::Mon = behave {
-        let result = monitor::run(args, config).await;
+        let result = monitor::run(args, config, signals, strangers).await;
         let recorded = recording.map_or(Ok(()), |recording| recording.finish());
         return result.and(recorded);
     }
@@ -203,8 +230,8 @@ async fn serve(args: &Args, behave: Behaviour, script: Option<Script>) -> Result
                 }
             }
             Some(event) = events.next(), if args.peer.events => peer::print(&event),
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            Some(stranger) = strangers.recv() => eprintln!("msgr2: {stranger}"),
+            _ = signals.next() => break,
         }
         if most.is_some_and(|most| accepted >= most) && sessions.is_empty() {
             break;
@@ -237,6 +264,21 @@ async fn attend(session: Session, behave: &Behaviour, script: Option<&Script>) -
         result?;
         return Ok(closed?);
     }
+    tokio::select! {
+        biased;
+        ended = answer(&session, behave) => match ended {
+            Err(ended) if !has_left(&session, &ended) => return Err(ended.into()),
+            _ => {}
+        },
+        lost = peer::forgotten(&session) => bail!(has_forgotten(lost)),
+    }
+    match peer::has_forgotten(&session) {
+        Some(lost) => bail!(has_forgotten(lost)),
+        None => Ok(()),
+    }
+}
+
+async fn answer(session: &Session, behave: &Behaviour) -> Result<(), Ended> {
     while let Some(mut message) = session.receive().await? {
         if matches!(behave, Behaviour::Echo) {
             message.seq = 0;
@@ -247,4 +289,15 @@ async fn attend(session: Session, behave: &Behaviour, script: Option<&Script>) -
         }
     }
     Ok(())
+}
+
+/// Whether a session has ended as it should. v2.0 and v2.1 know no farewell: who goes ends the connection, behind a
+/// whole frame, and doesn't come again.
+fn has_left(session: &Session, ended: &Ended) -> bool {
+    session.peer().dialect != Spoken::Proposal && matches!(ended, Ended::Because(Why::Ended | Why::Expired))
+}
+
+/// The client goes on with another session.
+fn has_forgotten(lost: usize) -> String {
+    format!("a client has forgotten its session (a full reset): {lost} message(s) may be lost")
 }

@@ -1,11 +1,13 @@
 //! What a `ceph.conf` says to an entity.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::Path;
 
 use super::host::{BadMonHost, MonHost};
 use crate::auth::EntityName;
 use crate::auth::ini::{self, Line};
-use crate::types::EntityType;
+use crate::types::{AuthMethod, ConnectionMode, EntityType};
 use crate::wire::Uuid;
 
 /// Where clients find their keys if nobody says anything else.
@@ -83,6 +85,13 @@ impl Conf {
         })
     }
 
+    /// The cluster's name that a file's name stands for: `NAME.conf` is of the cluster NAME, all others are of `ceph`.
+    pub fn cluster(path: &Path) -> String {
+        let is_conf = path.extension().is_some_and(|extension| extension == "conf");
+        let name = path.file_stem().and_then(|name| name.to_str()).filter(|_| is_conf);
+        name.unwrap_or("ceph").to_owned()
+    }
+
     /// An option by its name with underscores, `$cluster` and the like put in; `None` if it isn't set.
     pub fn get(&self, option: &str) -> Option<String> {
         self.options.get(option).map(|value| self.expand(value))
@@ -101,10 +110,34 @@ impl Conf {
     /// The files that may hold the entity's key, the first that is there counts. For a client those that all clients
     /// have, unless it says otherwise.
     pub fn keyrings(&self) -> Vec<String> {
-        let usual = || self.is_client.then(|| self.expand(KEYRINGS));
-        let list = self.get("keyring").or_else(usual).unwrap_or_default();
-        let files = list.split([',', ';', ' ']).filter(|file| !file.is_empty());
-        files.map(str::to_owned).collect()
+        let usual = self.is_client.then_some(KEYRINGS);
+        self.files(self.options.get("keyring").map(String::as_str).or(usual).unwrap_or_default())
+    }
+
+    /// The methods of authentication that the entity is to use as a client, if it says so. Unknown ones are left out.
+    pub fn auth_methods(&self) -> Option<Vec<AuthMethod>> {
+        let known = [AuthMethod::NONE, AuthMethod::CEPHX, AuthMethod::GSS];
+        let all = self.get("auth_supported").filter(|methods| !methods.is_empty());
+        all.or_else(|| self.get(&format!("auth_{}_required", self.side()))).map(|text| words(&text, &known))
+    }
+
+    /// The connection modes that the entity is to ask such a server for, best first, if it says so. Unknown ones are
+    /// left out.
+    pub fn dial_modes(&self, server: EntityType) -> Option<Vec<ConnectionMode>> {
+        let known = [ConnectionMode::CRC, ConnectionMode::SECURE];
+        let mon = if server == EntityType::MON { "mon_" } else { "" };
+        self.get(&format!("ms_{mon}{}_mode", self.side())).map(|text| words(&text, &known))
+    }
+
+    /// What options call the entity's side of a connection.
+    fn side(&self) -> &'static str {
+        if self.is_client { "client" } else { "cluster" }
+    }
+
+    /// What lists of files name, such as those of `$CEPH_KEYRING`, `$cluster` and the like put in.
+    pub fn files(&self, list: &str) -> Vec<String> {
+        let list = self.expand(list);
+        list.split([',', ';', ' ']).filter(|file| !file.is_empty()).map(str::to_owned).collect()
     }
 
     /// Puts in what stands behind `$name` or `${name}`; what isn't known stays.
@@ -128,6 +161,12 @@ impl Conf {
         }
         expanded
     }
+}
+
+/// Those of a list that are known, in its order.
+fn words<T: Copy + Display>(list: &str, known: &[T]) -> Vec<T> {
+    let words = list.split(|c: char| c.is_whitespace() || ",;=\t".contains(c)).filter(|word| !word.is_empty());
+    words.filter_map(|word| known.iter().copied().find(|known| known.to_string() == word)).collect()
 }
 
 /// A UUID from its text, with hyphens or without.
@@ -180,6 +219,28 @@ mod tests {
         assert_eq!(files[..2], ["/etc/ceph/ceph.client.x.keyring", "/etc/ceph/ceph.keyring"]);
         assert!(empty("osd.0").keyrings().is_empty());
         assert_eq!((empty("osd.0").mon_host(), empty("osd.0").fsid()), (Ok(None), Ok(None)));
+    }
+
+    #[test]
+    fn methods_and_modes() {
+        let text = "[global]\nauth client required = cephx, none\nauth_cluster_required = cephx\n\
+                    ms client mode = crc secure\nms_mon_client_mode = secure-psp secure\n[osd]\nms_cluster_mode = new\n";
+        let conf = |name: &str| Conf::parse(text, "ceph", &name.parse().unwrap()).unwrap();
+        let (client, osd) = (conf("client.a"), conf("osd.0"));
+        assert_eq!(client.auth_methods().unwrap(), [AuthMethod::CEPHX, AuthMethod::NONE]);
+        assert_eq!(osd.auth_methods().unwrap(), [AuthMethod::CEPHX]);
+        assert_eq!(client.dial_modes(EntityType::OSD).unwrap(), [ConnectionMode::CRC, ConnectionMode::SECURE]);
+        assert_eq!(client.dial_modes(EntityType::MON).unwrap(), [ConnectionMode::SECURE]);
+        assert_eq!((osd.dial_modes(EntityType::OSD), osd.dial_modes(EntityType::MON)), (Some(vec![]), None));
+        let old = Conf::parse("[global]\nauth_supported = none\n", "ceph", &"client.a".parse().unwrap()).unwrap();
+        assert_eq!(old.auth_methods().unwrap(), [AuthMethod::NONE]);
+    }
+
+    #[test]
+    fn names_of_clusters() {
+        for (path, name) in [("/etc/ceph/ceph.conf", "ceph"), ("a/backup.conf", "backup"), ("/tmp/x", "ceph")] {
+            assert_eq!(Conf::cluster(Path::new(path)), name);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod host;
 mod map;
 mod message;
 mod server;
+mod status;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -24,4 +25,5 @@ pub use host::{BadMonHost, Host, Messenger, MonAddr, MonAddrs, MonHost};
 pub use map::{MonMap, Monitor, OsdMaps};
 pub use message::{decode, encode};
 pub use server::{Answered, Server, ServerConfig, Setting};
+pub use status::pong_status;
 pub use subscriptions::Subscription;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::map::{MonMap, features};
 use super::message::{FROM_MON, decode, encode};
+use super::status::pong;
 use crate::auth::cephx::server::{Authority, Refused, SessionOf};
 use crate::auth::{EntityName, Time};
 use crate::crypto::Random;
 use crate::messages::{
-    Body, MAuth, MAuthPayload, MAuthReply, MAuthReplyResultBl, MConfig, MMonCommand, MMonCommandAck, MMonGetVersion,
-    MMonGetVersionReply, MMonMap, MMonSubscribe, MMonSubscribeAck,
+    Body, MAuth, MAuthPayload, MAuthReply, MAuthReplyResultBl, MCommandReply, MConfig, MMonCommand, MMonCommandAck,
+    MMonGetVersion, MMonGetVersionReply, MMonMap, MMonSubscribe, MMonSubscribeAck,
 };
 use crate::peer::{PeerInfo, SessionId};
 use crate::session::Message;
@@ -66,6 +67,8 @@ pub struct Setting {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Answered {
+    /// A sign of life was given.
+    Ping,
     /// The map was sent, because it was asked for.
     Map,
     /// Subscriptions were taken.
@@ -167,6 +170,10 @@ impl Server {
         }
         let mut sends = Vec::new();
         let answered = match decode(message) {
+            None if message.kind == MessageType::PING => pong(&self.config.map).map(|answer| {
+                sends.push((session, Message { tid: message.tid, priority: FROM_MON, ..answer }));
+                Answered::Ping
+            }),
             Some(Ok(body)) => self.answer(now, session, message, body, random, &mut sends),
             Some(Err(error)) => Ok(Answered::Unreadable(message.kind, error)),
             None => Ok(Answered::Ignored(message.kind)),
@@ -224,6 +231,12 @@ impl Server {
             }
             Body::MonCommand(body) => {
                 send(refusal(&body).into())?;
+                Ok(Answered::Command(body.cmd.iter().map(Text::to_string).collect()))
+            }
+            // the same for a single daemon, which this monitor is too
+            Body::Command(body) => {
+                let message = Text::from(NO_COMMANDS);
+                send(MCommandReply { result: Errno::EOPNOTSUPP, message, ..Default::default() }.into())?;
                 Ok(Answered::Command(body.cmd.iter().map(Text::to_string).collect()))
             }
             _ => Ok(Answered::Ignored(message.kind)),
@@ -334,12 +347,15 @@ impl Server {
     }
 }
 
+/// What somebody is told who gives a command.
+const NO_COMMANDS: &str = "this monitor takes no commands";
+
 /// Who gives commands is told that there are none.
 fn refusal<'a>(body: &MMonCommand<'a>) -> MMonCommandAck<'a> {
     MMonCommandAck {
         paxos: PaxosHeader { session_mon: -1, ..Default::default() },
         result: Errno::EOPNOTSUPP,
-        message: Text::from("this monitor takes no commands"),
+        message: Text::from(NO_COMMANDS),
         cmd: body.cmd.clone(),
         ..Default::default()
     }

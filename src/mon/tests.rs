@@ -8,7 +8,7 @@ use crate::auth::cephx::client::{ClientError, Credentials};
 use crate::auth::cephx::server::{Authority, Lifetimes, Refused};
 use crate::auth::{Entity, Key, Keyring, ServiceKeys, Time};
 use crate::crypto::FixedRandom;
-use crate::messages::{Body, MMonCommand, MMonGetVersion};
+use crate::messages::{Body, MCommand, MMonCommand, MMonGetVersion};
 use crate::peer::{self, ConnectionId, Endpoint, SessionId, Target, entity_addr};
 use crate::session::Message;
 use crate::types::{
@@ -583,12 +583,25 @@ fn what_is_not_served_is_answered_all_the_same() {
     let Some(Ok(Body::MonGetVersionReply(reply))) = decode(osdmap) else { panic!("{osdmap:?}") };
     assert_eq!((reply.handle, reply.version, reply.oldest), (6, 0, Some(0)));
 
+    // a command to this daemon is refused as one to all monitors is
+    world.ask(MCommand { cmd: vec![Text::from("{}")], ..Default::default() }, 10);
+    assert_eq!(world.mons[0].answered.last(), Some(&Answered::Command(vec!["{}".into()])));
     let (now, session) = (world.now, world.session.unwrap());
-    world.endpoint.send(now, session, Message::new(MessageType::PING, "")).unwrap();
+    let ping = Message { tid: 11, ..Message::new(MessageType::PING, "") };
+    world.endpoint.send(now, session, ping).unwrap();
+    world.pump();
+    assert_eq!(world.mons[0].answered.last(), Some(&Answered::Ping));
+    let [Event::Message(command), Event::Message(pong)] = &*world.events() else { panic!("an answer is missing") };
+    assert_eq!((command.tid, pong.tid), (10, 11));
+    let Some(Ok(Body::CommandReply(reply))) = decode(command) else { panic!("{command:?}") };
+    assert_eq!(reply.result, Errno::EOPNOTSUPP);
+    assert!(pong_status(pong).unwrap().starts_with("{\"mon_status\":{\"monmap\":{\"epoch\":1,"));
+
+    world.endpoint.send(now, session, Message::new(MessageType::STATFS, "")).unwrap();
     world.endpoint.send(now, session, Message::new(MessageType::MON_SUBSCRIBE, "x")).unwrap();
     world.pump();
     let [.., ignored, unreadable] = &*world.mons[0].answered else { panic!("nothing") };
-    assert_eq!(*ignored, Answered::Ignored(MessageType::PING));
+    assert_eq!(*ignored, Answered::Ignored(MessageType::STATFS));
     assert!(matches!(unreadable, Answered::Unreadable(MessageType::MON_SUBSCRIBE, _)));
     assert!(world.client.mon().is_some());
 }

@@ -126,6 +126,8 @@ pub struct V2 {
     pub required: Msgr2Features,
     /// The modes that a client asks for, best first. Without keys (method none) it can only be crc.
     pub dial_modes: Vec<ConnectionMode>,
+    /// The modes that it asks monitors for, if they differ.
+    pub mon_dial_modes: Option<Vec<ConnectionMode>>,
     /// The modes that a server allows; the client's preference decides.
     pub accept_modes: Vec<ConnectionMode>,
     /// What is done about sessions, by the type of the peer. Unless told otherwise it is what Ceph's own processes of
@@ -133,6 +135,14 @@ pub struct V2 {
     pub policies: Option<Policies>,
     /// Compression.
     pub compression: Compression,
+}
+
+impl V2 {
+    /// The modes that a client asks such a server for, best first.
+    pub(crate) fn dial_modes_to(&self, server: EntityType) -> &[ConnectionMode] {
+        let of_mons = self.mon_dial_modes.as_deref().filter(|_| server == EntityType::MON);
+        of_mons.unwrap_or(&self.dial_modes)
+    }
 }
 
 impl Default for V2 {
@@ -143,6 +153,7 @@ impl Default for V2 {
             features: Msgr2Features::REVISION_1 | Msgr2Features::COMPRESSION,
             required: Msgr2Features::default(),
             dial_modes: vec![ConnectionMode::SECURE, ConnectionMode::CRC],
+            mon_dial_modes: None,
             accept_modes: vec![ConnectionMode::SECURE, ConnectionMode::CRC],
             policies: None,
             compression: Compression::default(),

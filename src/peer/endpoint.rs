@@ -169,7 +169,8 @@ impl Endpoint {
         self.advance(now);
         let Some(link) = self.connections.get_mut(&connection) else { return };
         if link.over.is_none() {
-            link.fail(Why::Ended);
+            let cut_off = link.established && link.buffered() > 0;
+            link.fail(if cut_off { Why::CutOff } else { Why::Ended });
             link.hangup = false;
         }
         self.charge(connection);

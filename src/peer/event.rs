@@ -152,6 +152,8 @@ pub enum Why {
     Closed,
     /// The connection ended.
     Ended,
+    /// The connection ended in the middle of a frame.
+    CutOff,
     /// The socket couldn't be opened.
     DialFailed,
     /// The peer began a new session.
@@ -169,6 +171,7 @@ impl fmt::Display for Why {
         match self {
             Why::Closed => f.write_str("closed"),
             Why::Ended => f.write_str("the connection ended"),
+            Why::CutOff => f.write_str("the connection ended in the middle of a frame"),
             Why::DialFailed => f.write_str("nobody answers there"),
             Why::Replaced => f.write_str("the peer began a new session"),
             Why::Expired => f.write_str("too long without a connection"),

@@ -143,11 +143,12 @@ impl Outgoing {
         self.cursor = 0;
     }
 
-    /// Goes on on a new connection: what the other side has is dropped, the rest is sent again.
-    pub fn resume(&mut self, seq: u64) -> Result<(), Unsent> {
-        self.acked(seq)?;
+    /// Goes on on a new connection: what the other side has is dropped, the rest is sent again. Returns how many
+    /// messages were dropped.
+    pub fn resume(&mut self, seq: u64) -> Result<usize, Unsent> {
+        let dropped = self.acked(seq)?;
         self.cursor = 0;
-        Ok(())
+        Ok(dropped)
     }
 
     /// Numbers begin at 1 again. Drops all messages if `full`; returns how many.

@@ -1,7 +1,7 @@
 //! What a peer records can be read again.
 
 use crate::common::decode;
-use crate::programs::{Keys, connect};
+use crate::programs::{Keys, connect_proposal};
 
 /// How often a text is in a file.
 fn count(bytes: &[u8], text: &[u8]) -> usize {
@@ -14,7 +14,7 @@ fn both_sides_record_the_same() {
     let keyring = keys.keyring();
     let (near, far) = (keys.path("near.pcapng"), keys.path("far.pcapng"));
     let mon = keys.mon(&["--once", "--capture", far.to_str().unwrap()]);
-    let ended = connect(&mon.addr, &["--keyring", &keyring, "--capture", near.to_str().unwrap()], "hello\n");
+    let ended = connect_proposal(&mon.addr, &["--keyring", &keyring, "--capture", near.to_str().unwrap()], "hello\n");
     assert!(ended.success, "{}", ended.said);
     let mon_addr = mon.addr.clone();
     assert!(mon.end().success);
@@ -45,7 +45,7 @@ fn keys_in_a_recording_open_it() {
     let from = mon.addr.clone();
     let mut options = vec!["--keyring", &keyring, "--ticket-from", &from, "--capture", path.to_str().unwrap()];
     let messages = |options: &[&str]| {
-        let ended = connect(&osd.addr, options, "hello\n");
+        let ended = connect_proposal(&osd.addr, options, "hello\n");
         assert!(ended.success, "{}", ended.said);
         let lines = decode(&path);
         let bad: Vec<_> = lines
@@ -68,7 +68,7 @@ fn a_ticket_is_fetched_in_the_same_file() {
     let (mon, osd) = (keys.mon(&[]), keys.osd(&[]));
     let from = mon.addr.clone();
     let options = ["--keyring", &keyring, "--ticket-from", &from, "--capture", path.to_str().unwrap()];
-    let ended = connect(&osd.addr, &options, "hello\n");
+    let ended = connect_proposal(&osd.addr, &options, "hello\n");
     assert!(ended.success, "{}", ended.said);
     assert_eq!(count(&std::fs::read(&path).unwrap(), b"ceph 3 0\n"), 4, "two connections");
 }
@@ -83,7 +83,7 @@ fn keys_only_if_asked_for() {
         let mon = keys.mon(&[]);
         let mut options = vec!["--keyring", &keyring, "--capture", path.to_str().unwrap()];
         options.extend(secrets.then_some("--capture-secrets"));
-        let ended = connect(&mon.addr, &options, "hello\n");
+        let ended = connect_proposal(&mon.addr, &options, "hello\n");
         assert!(ended.success, "{}", ended.said);
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(count(&bytes, &text) > 0, secrets);

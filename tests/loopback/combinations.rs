@@ -3,11 +3,11 @@
 use std::fs;
 
 use crate::common::Scratch;
-use crate::programs::{Ended, Keys, Server, connect, lines};
+use crate::programs::{Ended, Keys, Server, connect_proposal, lines};
 
 /// A client's lines come back, and both programs are content.
 fn echoes(server: Server, arguments: &[&str]) -> String {
-    let Ended { success, out, said } = connect(&server.addr, arguments, &lines());
+    let Ended { success, out, said } = connect_proposal(&server.addr, arguments, &lines());
     assert!(success, "{arguments:?}: {said}");
     assert_eq!(out, lines(), "{arguments:?}");
     let ended = server.stop();
@@ -51,7 +51,7 @@ fn check(said: &str, options: &[&str], method: &str) {
 #[test]
 fn method_none() {
     for options in manners(&[false]) {
-        let said = echoes(Server::start(&[]), &options);
+        let said = echoes(Server::proposal(&[]), &options);
         check(&said, &options, "none");
     }
 }
@@ -107,7 +107,7 @@ fn a_service_other_than_osd() {
     let keys = Keys::make("aes");
     let (keyring, services) = (keys.keyring(), keys.services());
     let mon = keys.mon(&[]);
-    let mds = Server::start(&["--name", "mds.x", "--service-keys", &services]);
+    let mds = Server::proposal(&["--name", "mds.x", "--service-keys", &services]);
     echoes(mds, &["--keyring", &keyring, "--ticket-from", &mon.addr, "--service", "mds"]);
 }
 
@@ -117,15 +117,15 @@ fn a_script() {
     let script = scratch.file("script");
     fs::write(&script, "expect PING one\nsend PING 1\nexpect PING # anything\nsend MON_MAP 2\n").unwrap();
     let behave = format!("script={}", script.display());
-    let server = Server::start(&["--once", "--behave", &behave]);
-    let ended = connect(&server.addr, &[], "one\ntwo\n");
+    let server = Server::proposal(&["--once", "--behave", &behave]);
+    let ended = connect_proposal(&server.addr, &[], "one\ntwo\n");
     assert!(ended.success, "{}", ended.said);
     assert_eq!(ended.out, "1\n2\n");
     let ended = server.end();
     assert!(ended.success, "{}", ended.said);
 
-    let server = Server::start(&["--once", "--behave", &behave]);
-    let client = connect(&server.addr, &[], "other\n");
+    let server = Server::proposal(&["--once", "--behave", &behave]);
+    let client = connect_proposal(&server.addr, &[], "other\n");
     assert!(!client.success && client.said.contains("the server has closed the session"), "{}", client.said);
     let ended = server.end();
     assert!(!ended.success && ended.said.contains("script line 1: "), "{}", ended.said);
@@ -133,9 +133,9 @@ fn a_script() {
 
 #[test]
 fn one_way() {
-    let server = Server::start(&["--behave", "sink", "--sessions", "2"]);
+    let server = Server::proposal(&["--behave", "sink", "--sessions", "2"]);
     for _ in 0..2 {
-        let ended = connect(&server.addr, &["--one-way"], &lines());
+        let ended = connect_proposal(&server.addr, &["--one-way"], &lines());
         assert!(ended.success && ended.out.is_empty(), "{}", ended.said);
     }
     assert!(server.end().success);
@@ -147,7 +147,7 @@ fn measure() {
     let keyring = keys.keyring();
     let server = keys.mon(&["--once"]);
     let options = ["--keyring", &keyring, "--measure", "--count", "300", "--size", "1000", "--window", "7"];
-    let ended = connect(&server.addr, &options, "");
+    let ended = connect_proposal(&server.addr, &options, "");
     assert!(ended.success, "{}", ended.said);
     assert!(ended.out.starts_with("300 messages of 1000 bytes there and back in "), "{}", ended.out);
     assert!(server.end().success);

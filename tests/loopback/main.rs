@@ -7,6 +7,9 @@ mod programs;
 
 mod capture;
 mod combinations;
+mod conf;
+mod dialects;
 mod faults;
 mod mon;
 mod refusals;
+mod signals;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,10 +19,22 @@ pub(crate) struct Server {
     pub(crate) addr: String,
 }
 
+/// The dialect of the proposal is spoken.
+const PROPOSAL: [&str; 2] = ["--dialect", "proposal"];
+
 impl Server {
+    /// One that speaks the proposal.
+    pub(crate) fn proposal(arguments: &[&str]) -> Self {
+        Self::start(&[&PROPOSAL, arguments].concat())
+    }
+
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    pub(crate) fn start_at(listen: &str, arguments: &[&str]) -> Self {
         let mut child = msgr2()
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", listen])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -40,8 +52,12 @@ impl Server {
 
     /// Ends it as a user would; what it said.
     pub(crate) fn stop(self) -> Ended {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
+        self.stop_by("TERM")
+    }
+
+    /// The same by another signal.
+    pub(crate) fn stop_by(self, signal: &str) -> Ended {
+        kill(&self.child, signal);
         self.end()
     }
 
@@ -55,6 +71,82 @@ impl Server {
 }
 
 impl Drop for Server {
+    fn drop(&mut self) {
+        // it has ended already, or a test has failed
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn kill(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A client that is told one line after the other.
+pub(crate) struct Client {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Client {
+    pub(crate) fn start(addr: &str, arguments: &[&str]) -> Self {
+        let mut child = msgr2()
+            .args(["connect", "--no-conf", addr])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Client { child, output }
+    }
+
+    /// Gives it lines.
+    pub(crate) fn say(&mut self, lines: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(lines.as_bytes()).unwrap();
+    }
+
+    /// The next line that comes back.
+    pub(crate) fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Waits until it has said something on standard error.
+    pub(crate) fn expect(&mut self, word: &str) {
+        let said = self.child.stderr.as_mut().unwrap();
+        let mut bytes = Vec::new();
+        while !String::from_utf8_lossy(&bytes).contains(word) {
+            let mut byte = [0];
+            assert_eq!(said.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&bytes));
+            bytes.push(byte[0]);
+        }
+    }
+
+    /// Sends it a signal; what it said.
+    pub(crate) fn stop_by(mut self, signal: &str) -> Ended {
+        kill(&self.child, signal);
+        // its input stays open
+        let stdin = self.child.stdin.take();
+        let ended = self.end();
+        drop(stdin);
+        ended
+    }
+
+    /// Waits for its end; what it said.
+    pub(crate) fn end(mut self) -> Ended {
+        let success = wait(&mut self.child);
+        let (mut out, mut said) = (String::new(), String::new());
+        self.output.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        Ended { success, out, said }
+    }
+}
+
+impl Drop for Client {
     fn drop(&mut self) {
         // it has ended already, or a test has failed
         let _ = self.child.kill();
@@ -80,6 +172,11 @@ fn wait(child: &mut Child) -> bool {
     }
 }
 
+/// The same in the dialect of the proposal.
+pub(crate) fn connect_proposal(addr: &str, arguments: &[&str], lines: &str) -> Ended {
+    connect(addr, &[&PROPOSAL, arguments].concat(), lines)
+}
+
 /// Runs a client that is given these lines.
 pub(crate) fn connect(addr: &str, arguments: &[&str], lines: &str) -> Ended {
     client(&[&[addr], arguments].concat(), lines)
@@ -92,7 +189,7 @@ pub(crate) fn diagnose(arguments: &[&str]) -> Ended {
 
 fn client(arguments: &[&str], lines: &str) -> Ended {
     let mut child = msgr2()
-        .arg("connect")
+        .args(["connect", "--no-conf"])
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -145,18 +242,31 @@ impl Keys {
         self.path("services").to_str().unwrap().to_owned()
     }
 
-    /// A mon of this cluster.
+    /// A mon of this cluster that speaks the proposal.
     pub(crate) fn mon(&self, more: &[&str]) -> Server {
         let (keyring, services) = (self.keyring(), self.services());
         let mut arguments = vec!["--keyring", keyring.as_str(), "--service-keys", &services];
+        arguments.extend(PROPOSAL);
         arguments.extend(more);
         Server::start(&arguments)
     }
 
-    /// An osd of it.
+    /// A server of it that echoes, in v2.1 or as it is told.
+    pub(crate) fn echo(&self, name: &str, more: &[&str]) -> Server {
+        let (keyring, services) = (self.keyring(), self.services());
+        let mut arguments = vec!["--behave", "echo", "--name", name, "--service-keys", &services];
+        if name.starts_with("mon.") {
+            arguments.extend(["--keyring", &keyring]);
+        }
+        arguments.extend(more);
+        Server::start(&arguments)
+    }
+
+    /// An osd of it that speaks the proposal.
     pub(crate) fn osd(&self, more: &[&str]) -> Server {
         let services = self.services();
         let mut arguments = vec!["--name", "osd.3", "--service-keys", services.as_str()];
+        arguments.extend(PROPOSAL);
         arguments.extend(more);
         Server::start(&arguments)
     }

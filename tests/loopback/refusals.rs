@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use crate::common::msgr2;
-use crate::programs::{Keys, Server, connect};
+use crate::programs::{Keys, Server, connect, connect_proposal};
 
 /// A client that fails, and says all of this.
 fn fails(addr: &str, arguments: &[&str], words: &[&str]) {
-    let ended = connect(addr, arguments, "hello\n");
+    let ended = connect_proposal(addr, arguments, "hello\n");
     assert!(!ended.success, "{arguments:?} should fail");
     assert_eq!(ended.out, "", "{arguments:?}");
     for word in words {
@@ -33,7 +34,7 @@ fn wrong_key_and_unknown_name() {
     let stranger = keys.path("stranger");
     fs::write(&stranger, fs::read_to_string(&other).unwrap().replace("client.admin", "client.stranger")).unwrap();
     let stranger = stranger.to_str().unwrap();
-    let said = |arguments: &[&str]| connect(&mon.addr, arguments, "").said;
+    let said = |arguments: &[&str]| connect_proposal(&mon.addr, arguments, "").said;
     assert_eq!(
         said(&["--keyring", &other]),
         said(&["--keyring", stranger, "--name", "client.stranger"]),
@@ -41,7 +42,7 @@ fn wrong_key_and_unknown_name() {
     );
     // others still get in
     let keyring = keys.keyring();
-    assert!(connect(&mon.addr, &["--keyring", &keyring], "x\n").success);
+    assert!(connect_proposal(&mon.addr, &["--keyring", &keyring], "x\n").success);
 }
 
 #[test]
@@ -49,11 +50,11 @@ fn method_refused() {
     let keys = Keys::make("aes");
     let mon = keys.mon(&[]);
     fails(&mon.addr, &["--auth", "none"], &["none", "cephx", "--auth"]);
-    let open = Server::start(&[]);
+    let open = Server::proposal(&[]);
     let keyring = keys.keyring();
     fails(&open.addr, &["--keyring", &keyring], &["cephx", "none", "--auth"]);
     // unless both will do
-    let ended = connect(&open.addr, &["--keyring", &keyring, "--auth", "cephx,none"], "hello\n");
+    let ended = connect_proposal(&open.addr, &["--keyring", &keyring, "--auth", "cephx,none"], "hello\n");
     assert!(ended.success && ended.out == "hello\n", "{}", ended.said);
 }
 
@@ -67,7 +68,7 @@ fn tickets() {
     let osd = others.osd(&[]);
     fails(&osd.addr, &from, &["the handshake with"]);
     // for another service
-    let mds = Server::start(&["--name", "mds.a", "--service-keys", &keys.services()]);
+    let mds = Server::proposal(&["--name", "mds.a", "--service-keys", &keys.services()]);
     fails(&mds.addr, &from, &["the handshake with"]);
     // for one that the mon doesn't know
     fails(&mds.addr, &[&from[..], &["--service", "mgr"]].concat(), &["gave no ticket for mgr", "--service-keys"]);
@@ -79,7 +80,7 @@ fn tickets() {
 fn encryption_refused() {
     let keys = Keys::make("aes");
     let keyring = keys.keyring();
-    let open = Server::start(&["--auth", "none"]);
+    let open = Server::proposal(&["--auth", "none"]);
     fails(&open.addr, &["--keyring", &keyring, "--encrypt=required"], &["the handshake with"]);
     fails(&open.addr, &["--auth", "none", "--encrypt=required"], &["no keys to encrypt with"]);
 }
@@ -87,14 +88,19 @@ fn encryption_refused() {
 #[test]
 fn options() {
     let refused = |arguments: &[&str], word: &str| {
-        let output = msgr2().args(arguments).output().unwrap();
+        let (verb, rest) = arguments.split_first().unwrap();
+        let alone: &[&str] = if *verb == "connect" { &["--no-conf"] } else { &[] };
+        let output = msgr2().arg(verb).args(alone).args(rest).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && said.contains(word), "{arguments:?}: {said}");
     };
     refused(&["connect", "127.0.0.1:1", "--dialect", "v3"], "v2.1, v2.0, proposal");
     refused(&["connect", "127.0.0.1:1", "--dialect", "v2.1", "--encrypt"], "--mode secure");
     refused(&["connect", "127.0.0.1:1", "--dialect", "v2.0", "--lossy"], "proposal");
-    refused(&["connect", "127.0.0.1:1", "--mode", "crc"], "--encrypt");
+    refused(&["connect", "127.0.0.1:1", "--encrypt"], "--mode secure");
+    refused(&["connect", "127.0.0.1:1", "--dialect", "proposal", "--mode", "crc"], "--encrypt");
+    refused(&["connect", "127.0.0.1:1", "--dialect", "proposal", "--nonce", "1"], "--nonce");
+    refused(&["connect", "--mon", "127.0.0.1", "--dialect", "proposal"], "--mon");
     refused(&["connect", "127.0.0.1:1", "--mon", "127.0.0.1"], "--mon");
     refused(&["connect"], "ADDR");
     refused(&["serve", "--listen", "127.0.0.1:0", "--setting", "debug_ms=1"], "WHO/OPTION=VALUE");
@@ -106,6 +112,56 @@ fn options() {
     refused(&["serve", "--listen", "somewhere"], "HOST:PORT");
     refused(&["serve", "--listen", "127.0.0.1:0", "--behave", "badly"], "echo, sink, mon");
     refused(&["keyring", "new", "admin"], "admin");
+}
+
+#[test]
+fn what_can_not_work_together() {
+    let keys = Keys::make("aes");
+    let (keyring, services) = (keys.keyring(), keys.services());
+    let refused = |arguments: &[&str], words: &[&str]| {
+        let mut child = msgr2();
+        let (verb, rest) = arguments.split_first().unwrap();
+        let rest: &[&str] = if *verb == "connect" {
+            &[&["--no-conf"], rest].concat()
+        } else {
+            &[&["--listen", "127.0.0.1:0"], rest].concat()
+        };
+        let output = child.arg(verb).args(rest).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{arguments:?} isn't refused");
+        assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {words:?} isn't in {said}");
+    };
+    let secure = ["no keys", "mode secure", "--auth cephx"];
+    for method in [&["--auth", "none"][..], &[]] {
+        for dialect in ["v2.1", "v2.0"] {
+            let with = ["--mode", "secure", "--dialect", dialect];
+            refused(&[&["serve"], method, &with].concat(), &secure);
+            refused(&[&["serve", "--behave", "echo"], method, &with].concat(), &secure);
+            refused(&[&["connect", "127.0.0.1:1"], method, &with].concat(), &secure);
+            refused(&[&["connect", "127.0.0.1:1", "--check"], method, &with].concat(), &secure);
+            refused(&[&["connect", "--mon", "127.0.0.1:1"], method, &with].concat(), &secure);
+        }
+        for encrypt in ["--encrypt", "--encrypt=required"] {
+            let with = ["--dialect", "proposal", encrypt];
+            refused(&[&["serve"], method, &with].concat(), &["no keys to encrypt with"]);
+            refused(&[&["connect", "127.0.0.1:1"], method, &with].concat(), &["no keys to encrypt with"]);
+        }
+    }
+    refused(&["connect", "127.0.0.1:1", "--ticket-from", "127.0.0.1:1"], &["no tickets", "--ticket-from"]);
+    refused(&["connect", "127.0.0.1:1", "--check", "--ticket-from", "127.0.0.1:1"], &["no tickets", "--keyring"]);
+    refused(
+        &["connect", "127.0.0.1:1", "--keyring", &keyring, "--ticket-from", "127.0.0.1:1", "--service", "mon"],
+        &["mons take no tickets"],
+    );
+    refused(&["serve", "--keyring", &keyring, "--challenge"], &["--challenge"]);
+    refused(&["serve", "--name", "osd.0", "--challenge"], &["--challenge"]);
+    refused(&["serve", "--name", "osd.0", "--service-keys", &services, "--behave", "mon"], &["osd.0 isn't a mon"]);
+    refused(&["serve", "--behave", "echo", "--setting", "client/a=1"], &["--behave mon"]);
+    refused(&["serve", "--dialect", "proposal", "--monmap-addr", "127.0.0.1:1"], &["--behave mon"]);
+    // with another method, or mode, it works
+    let mon = Server::start(&["--auth", "none,cephx", "--keyring", &keyring, "--mode", "secure"]);
+    let ended = connect(&mon.addr, &["--auth", "none,cephx", "--keyring", &keyring, "--mode", "secure"], "x\n");
+    assert!(ended.success, "{}", ended.said);
 }
 
 #[test]
@@ -123,7 +179,7 @@ fn secrets_stay_secret() {
     let mon = keys.mon(&["--events"]);
     let osd = keys.osd(&["--events", "--challenge"]);
     let from = mon.addr.clone();
-    let client = connect(&osd.addr, &["--keyring", &keyring, "--ticket-from", &from, "--events"], "hello\n");
+    let client = connect_proposal(&osd.addr, &["--keyring", &keyring, "--ticket-from", &from, "--events"], "hello\n");
     assert!(client.success, "{}", client.said);
     let said = [client.said, mon.stop().said, osd.stop().said].concat();
     assert!(said.contains("AUTH_REPLY"), "{said}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use msgr2::proposal::Tag;
 
 use crate::common::tshark;
-use crate::programs::{Keys, Server, connect};
+use crate::programs::{Keys, Server, connect_proposal};
 use crate::table::{findings, rows};
 
 /// The lines that the client sends, and gets back.
@@ -44,7 +44,7 @@ fn check(keys: &Keys, server: &Server, way: &Way) {
     let path = keys.path("recording.pcapng");
     let mut options: Vec<&str> = way.options.iter().map(String::as_str).collect();
     options.extend(["--capture", path.to_str().unwrap()]);
-    let ended = connect(&server.addr, &options, LINES);
+    let ended = connect_proposal(&server.addr, &options, LINES);
     assert!(ended.success && ended.out == LINES, "{name}: {}", ended.said);
 
     let keyring = format!("msgr2.keyring:{}", keys.keyring());
@@ -77,7 +77,7 @@ fn told(path: &Path, keyring: &str, field: &str) -> Vec<String> {
 #[test]
 fn method_none() {
     let keys = Keys::make("aes");
-    let server = Server::start(&["--auth", "none"]);
+    let server = Server::proposal(&["--auth", "none"]);
     for way in ways(false, false, "none", &["--auth", "none"]) {
         check(&keys, &server, &way);
     }

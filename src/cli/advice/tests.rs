@@ -5,7 +5,7 @@ use super::*;
 
 fn asked(service: EntityType, port: u16) -> Asked {
     let addr = SocketAddr::from(([192, 0, 2, 1], port));
-    Asked { name: "client.admin".parse().unwrap(), addr, service }
+    Asked { name: "client.admin".parse().unwrap(), addr, service, dialect: Dialect::V2_1 }
 }
 
 fn unreached(port: u16, kind: io::ErrorKind) -> String {

@@ -41,8 +41,11 @@ impl Connection {
                 Role::Server => self.begin_at_server(shared)?,
             },
             (Action::ResumeSession, Some(Frame::ReconnectOk(ok))) => {
-                if let Some(entry) = self.link.entry_mut(shared) {
-                    entry.session.outgoing.resume(ok.msg_seq)?;
+                if let Some(entry) = self.link.entry_mut(shared)
+                    && entry.session.outgoing.resume(ok.msg_seq)? > 0
+                {
+                    // the connection before has carried something, though no ack came back on it
+                    entry.attempts = 0;
                 }
                 self.establish(shared, true);
             }
@@ -143,6 +146,9 @@ impl Connection {
     /// Messages can flow.
     fn establish(&mut self, shared: &mut Shared, resumed: bool) {
         let peer = self.peer_info();
+        // the last connection has broken, and perhaps in the middle of a record: this one may do so no later
+        let again = self.link.entry(shared).is_some_and(|entry| entry.known && entry.session.stateful);
+        self.outbound.keep_apart(again);
         self.link.establish(shared, peer, resumed);
     }
 
@@ -185,6 +191,7 @@ impl Connection {
         if entry.session.outgoing.acked(seq)? > 0 {
             entry.attempts = 0;
             self.ack_since = entry.session.outgoing.awaits_ack().then_some(now);
+            self.outbound.keep_apart(false);
             shared.writable(id);
         }
         Ok(())

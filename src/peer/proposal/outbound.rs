@@ -19,6 +19,8 @@ pub(super) struct Outbound {
     pack: Vec<u8>,
     /// The longest record's frames.
     most: usize,
+    /// Each frame is sealed by itself, with its signature.
+    apart: bool,
     /// The next frame goes out without its signature, as from a faulty peer.
     #[cfg(test)]
     pub(super) forget: bool,
@@ -37,6 +39,12 @@ impl Outbound {
 
     pub(super) fn is_sealed(&self) -> bool {
         self.sealer.is_some()
+    }
+
+    /// From here on each frame gets a record of its own, or frames share them again. A record is nothing until its last
+    /// byte has come: who doesn't know how much a connection carries before it breaks does better with small ones.
+    pub(super) fn keep_apart(&mut self, apart: bool) {
+        self.apart = apart;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -82,7 +90,7 @@ impl Outbound {
             debug_assert_eq!(signature.len(), 5 + SIGNATURE_LEN);
             self.put(&signature, out)?;
         }
-        if self.pack.len() >= PACK { self.finish(out) } else { Ok(()) }
+        if self.apart || self.pack.len() >= PACK { self.finish(out) } else { Ok(()) }
     }
 
     fn put(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {

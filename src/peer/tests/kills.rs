@@ -66,6 +66,43 @@ fn kills_in_the_handshake_too() {
 }
 
 #[test]
+fn connections_that_carry_little() {
+    for (auth, encryption) in ways() {
+        for (count, size, lifetime) in [(50, 100, 5000), (12, 2000, 5000), (4, 30_000, 50_000)] {
+            let (mut network, sessions) = established(auth, |client, server| {
+                client.encryption = encryption;
+                server.encryption = encryption;
+            });
+            network.through_short_lives(sessions, count, size, lifetime);
+            assert!(network.killed > 1, "{auth:?} {encryption:?}: no connection has broken");
+        }
+    }
+}
+
+#[test]
+fn records_are_shared_again_once_something_has_arrived() {
+    // what 500 messages cost, on the first connection and on the second one
+    let cost = |broken: bool| {
+        let (mut network, sessions) = established(Auth::Authorize, |client, server| {
+            (client.encryption, server.encryption) = (Encryption::Required, Encryption::Required);
+        });
+        if broken {
+            network.cut();
+            network.send(0, sessions[0], "first");
+            network.run_for(Duration::from_secs(5));
+            assert!(network.logged(1, "resumed=true"));
+        }
+        let before = network.bytes[1];
+        for number in 0..500 {
+            network.send_number(0, sessions[0], number);
+        }
+        network.run_for(Duration::from_secs(5));
+        network.bytes[1] - before
+    };
+    assert_eq!(cost(false), cost(true));
+}
+
+#[test]
 fn bytes_that_change_on_their_way() {
     for seed in 0..30 {
         let encryption = if seed % 2 == 0 { Encryption::Possible } else { Encryption::Required };

@@ -45,6 +45,8 @@ struct Link {
     /// What is on its way from each end; nothing is the end of the stream.
     pipes: [VecDeque<(Time, Vec<u8>)>; 2],
     open: [bool; 2],
+    /// How many bytes it has carried, both ways.
+    carried: u64,
 }
 
 pub(super) struct Network {
@@ -57,6 +59,8 @@ pub(super) struct Network {
     /// How the next one is chosen, and how many may come.
     pub(super) kills: (u64, u64, Dice),
     pub(super) killed: u64,
+    /// What each connection carries, both ways together, before it breaks.
+    pub(super) lifetime: Option<u64>,
     /// Deliveries are cut into such pieces.
     pub(super) piece: usize,
     /// Bytes that each node has received.
@@ -78,6 +82,7 @@ impl Network {
             kill_in: None,
             kills: (0, 1, Dice(1)),
             killed: 0,
+            lifetime: None,
             piece: usize::MAX,
             bytes: Vec::new(),
             refuse_dials: false,
@@ -117,6 +122,28 @@ impl Network {
         }
     }
 
+    /// Queues so many messages of so many bytes at both ends of a session, and lets them arrive through connections
+    /// each of which carries `lifetime` bytes. Each must arrive once, and in order.
+    pub(super) fn through_short_lives(&mut self, sessions: [SessionId; 2], count: u64, size: usize, lifetime: u64) {
+        self.lifetime = Some(lifetime);
+        let content = |number: u64| [&number.to_le_bytes()[..], &vec![0x5a; size]].concat();
+        for (node, session) in sessions.into_iter().enumerate() {
+            for number in 0..count {
+                let message = Message::new(MessageType::PING, content(number));
+                self.nodes[node].endpoint.send(self.now, session, message).unwrap();
+            }
+        }
+        let arrived = |node: &Node, session| node.received.get(session).map_or(0, Vec::len) as u64;
+        self.run_until(Duration::from_secs(300), |network| {
+            network.nodes.iter().zip(&sessions).all(|(node, session)| arrived(node, session) >= count)
+        });
+        self.run_for(Duration::from_secs(60));
+        for (node, session) in self.nodes.iter().zip(sessions) {
+            let fronts: Vec<_> = node.received[&session].iter().map(|message| message.front.to_vec()).collect();
+            assert!(fronts.iter().cloned().eq((0..count).map(content)), "lost, doubled or out of order");
+        }
+    }
+
     /// Everything that can be done without time passing.
     pub(super) fn pump(&mut self) {
         loop {
@@ -153,6 +180,7 @@ impl Network {
                         ends: [(index, client_end), (server, server_end)],
                         pipes: Default::default(),
                         open: [true; 2],
+                        carried: 0,
                     }),
                     Err(_) => self.nodes[index].endpoint.ended(now, client_end),
                 }
@@ -215,6 +243,14 @@ impl Network {
                 if bytes.is_empty() {
                     continue;
                 }
+            }
+            let left = self.lifetime.map_or(u64::MAX, |all| all.saturating_sub(self.links[index].carried));
+            self.links[index].carried += bytes.len() as u64;
+            if left < bytes.len() as u64 {
+                bytes.truncate(left as usize);
+                self.links[index].pipes[end].push_back((at, bytes));
+                self.kill(index);
+                return;
             }
             match &mut self.kill_in {
                 Some(left) if *left < bytes.len() as u64 => {

@@ -60,7 +60,8 @@ impl Connection {
                 AuthRequestPayload::Cephx(CephxRequest { auth_mode, body })
             }
         };
-        let preferred_modes = modes(&shared.config.v2.dial_modes, method);
+        let server = self.link.entry(shared).and_then(|entry| entry.target.as_ref()?.expects()).unwrap_or_default();
+        let preferred_modes = modes(shared.config.v2.dial_modes_to(server), method);
         self.wanted_modes.clone_from(&preferred_modes);
         Ok(AuthRequest { method, preferred_modes, payload: Some(payload), ..Default::default() })
     }

@@ -26,7 +26,7 @@ use super::engine::Engine;
 use super::link::Link;
 use super::protocol::Protocol;
 use super::shared::Shared;
-use super::{ConnectionId, Dropped, Error, PeerInfo, SessionId, Time, Why};
+use super::{ConnectionId, Dropped, Error, PeerInfo, SessionId, Target, Time, Why};
 use crate::auth::EntityName;
 use crate::frame::Revision;
 use crate::session::PeerKey;
@@ -121,7 +121,8 @@ impl Connection {
         let config = &shared.config;
         let exchange = match link.entry(shared) {
             Some(entry) if role == Role::Client => {
-                let may = |method| !modes(&config.v2.dial_modes, method).is_empty();
+                let server = entry.target.as_ref().and_then(Target::expects).unwrap_or_default();
+                let may = |method| !modes(config.v2.dial_modes_to(server), method).is_empty();
                 let exchange = ClientExchange::new(entry, may);
                 if !exchange.has_choice() {
                     return Err(Error::MethodsExhausted { tried: Vec::new(), allowed: Vec::new() });

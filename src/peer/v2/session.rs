@@ -220,7 +220,10 @@ impl Connection {
     pub(super) fn resume_at_client(&mut self, shared: &mut Shared, msg_seq: u64) {
         self.lossy = false;
         let Some(entry) = self.link.entry_mut(shared) else { return };
-        entry.session.outgoing.forget(msg_seq);
+        if entry.session.outgoing.forget(msg_seq) > 0 {
+            // the connection before has carried something, though no ack came back on it
+            entry.attempts = 0;
+        }
         entry.session.outgoing.requeue();
         let (gid, features) = entry.peer.unwrap_or_default();
         let (global_seq, cookie) = (entry.session.global_seq, entry.session.server_cookie);

@@ -1,8 +1,11 @@
 //! `msgr2 connect` at a real monitor and a real OSD.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
 
 use super::{dialect, msgr2, shows};
 use crate::cluster::{Cluster, cephx, mode, output};
@@ -10,7 +13,7 @@ use crate::cluster::{Cluster, cephx, mode, output};
 /// Runs the program; whether it succeeds, what it shows, and what it says of a failure.
 fn connect(arguments: &[&str]) -> (bool, String, String) {
     let Output { status, stdout, stderr } =
-        msgr2().args(["connect", "--dialect", dialect()]).args(arguments).output().unwrap();
+        msgr2().args(["connect", "--no-conf", "--dialect", dialect()]).args(arguments).output().unwrap();
     (status.success(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
@@ -50,6 +53,41 @@ fn finds_the_mon() {
             &["tickets     mon for 60 min, osd for 60 min", "clock       in step with the mon's"],
         );
     }
+}
+
+#[test]
+#[ignore = "needs Ceph: make check-ceph"]
+fn finds_the_mon_by_the_configuration() {
+    let cluster = Cluster::given();
+    let (mon, mode, keyring) = (cluster.mon, mode(), cluster.keyring.display());
+    let method = if cephx() { "cephx" } else { "none" };
+    let text = format!(
+        "[global]\nmon host = [v2:{mon}/0]\nauth client required = {method}\n[client]\nms_mon_client_mode = {mode}\n\
+         keyring = /nonexistent/$cluster.$name,{keyring}\n"
+    );
+    let conf = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.conf", std::process::id()));
+    fs::write(&conf, text).unwrap();
+    let ended = msgr2().args(["connect", "--dialect", dialect(), "--mon"]).env("CEPH_CONF", &conf).output().unwrap();
+    fs::remove_file(&conf).unwrap();
+    let [out, said] = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(ended.status.success(), "{said}");
+    shows(&said, "what is said", &[&conf.display().to_string(), &keyring.to_string()]);
+    shows(&out, "what is shown", &[&format!("method {method}, mode {mode}"), "client.admin can reach this mon"]);
+}
+
+#[test]
+#[ignore = "needs Ceph: make check-ceph"]
+fn a_mon_says_how_it_is() {
+    let cluster = Cluster::given();
+    let (mon, mode) = (cluster.mon.to_string(), mode().to_string());
+    let mut command = msgr2();
+    command.args(["connect", "--no-conf", "--dialect", dialect(), "--mode", &mode, &mon]).args(auth(&cluster));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let out = child.wait_with_output().unwrap().stdout;
+    let status: Value = serde_json::from_slice(&out).unwrap();
+    let status = &status["mon_status"];
+    assert_eq!((&status["name"], &status["state"]), (&"a".into(), &"leader".into()), "{status}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{dialect, msgr2, shows};
 use crate::cluster::{cephx, mode, output, root};
@@ -175,6 +176,26 @@ fn ceph_begins_a_session() {
     // it gets as far as its command
     shows(&client.log, "the client's log", &["get_command_descriptions", "this monitor takes no commands"]);
     assert_ne!(client.code, Some(0), "{}", client.said);
+}
+
+#[test]
+#[ignore = "needs Ceph: make check-ceph"]
+fn ceph_is_answered_at_once() {
+    let scratch = Scratch::new("at-once");
+    let mon = Mon::start(&scratch.keyring("keyring"));
+    let ask = |command: &[&str]| {
+        let begun = Instant::now();
+        let client = client(&scratch, &mon, "keyring", &[command, &["--connect-timeout=10"]].concat());
+        assert!(begun.elapsed() < Duration::from_secs(8), "{command:?} takes {:?}", begun.elapsed());
+        client
+    };
+    let ping = ask(&["ceph", "ping", "mon.a"]);
+    assert_eq!(ping.code, Some(0), "{}", ping.said);
+    shows(&ping.said, "what it says", &["{\"mon_status\":{\"monmap\":{\"epoch\":1,"]);
+    let tell = ask(&["ceph", "tell", "mon.a", "version"]);
+    assert_ne!(tell.code, Some(0), "{}", tell.said);
+    let ours = mon.stop();
+    shows(&ours, "our log", &["asked for a sign of life, which was given", "gave a command, refused"]);
 }
 
 #[test]

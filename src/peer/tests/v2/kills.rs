@@ -67,3 +67,31 @@ fn kills_in_the_handshake_too() {
         through_kills(Auth::Authorize(CryptoType::AES), true, NEWEST, 50, 40, 1500, seed);
     }
 }
+
+#[test]
+fn connections_that_carry_little() {
+    for features in [NEWEST, Msgr2Features(0)] {
+        for (auth, mode) in [
+            (Auth::NoneToOsd, ConnectionMode::CRC),
+            (Auth::Authorize(CryptoType::AES), ConnectionMode::CRC),
+            (Auth::Authorize(CryptoType::AES), ConnectionMode::SECURE),
+            (Auth::Authenticate(CryptoType::AES256KRB5), ConnectionMode::SECURE),
+        ] {
+            for (compress, count, size, lifetime) in
+                [(false, 100, 0, 5000), (true, 12, 2000, 5000), (false, 4, 30_000, 50_000)]
+            {
+                let (mut network, sessions) = established(auth, |client, server| {
+                    stateful(client, server);
+                    (client.v2.features, client.v2.dial_modes) = (features, vec![mode]);
+                    for config in [client, server] {
+                        let compression = &mut config.v2.compression;
+                        (compression.force, compression.with_secure) = (compress, true);
+                    }
+                });
+                network.through_short_lives(sessions, count, size, lifetime);
+                let expected = if compress { 0 } else { 1 };
+                assert!(network.killed > expected, "{features} {auth:?} {mode}: no connection has broken");
+            }
+        }
+    }
+}
