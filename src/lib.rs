@@ -10,8 +10,8 @@
 //! - [`wire`] is the floor below: reading with a trace, writing, errors with field and offset.
 //!
 //! None of these does I/O. Decoding borrows from the bytes that it is given. The feature `net` adds `net`, a client and
-//! a server on TCP; the feature `capture` adds `capture`, which puts TCP connections
-//! out of packets together, and `pcapng`, a writer of capture files.
+//! a server on TCP; the feature `capture` adds `capture`, which reads capture files and puts TCP
+//! connections together out of their packets, and `pcapng`, a writer of capture files.
 //!
 //! ```
 //! use msgr2::frame::{self, Check, Head, Revision};

@@ -12,7 +12,7 @@ pub enum Error {
     #[error("can't be opened")]
     Open(#[source] io::Error),
     /// It can't be read further.
-    #[error("the file can't be read after packet {packet}")]
+    #[error("{}", unreadable(*packet))]
     Read {
         /// The number of the last packet that was read; 0 if there was none.
         packet: u32,
@@ -94,6 +94,13 @@ pub enum Damage {
         /// How many were described before it.
         described: usize,
     },
+}
+
+fn unreadable(packet: u32) -> String {
+    match packet {
+        0 => "can't be read".to_owned(),
+        n => format!("the file can't be read after packet {n}"),
+    }
 }
 
 fn last_whole(packet: u32) -> String {

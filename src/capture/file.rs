@@ -36,12 +36,21 @@ enum Format {
 
 impl CaptureFile {
     /// Opens a file and looks which format it has.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be opened or read, is empty, is no capture, or is compressed in another way. The error doesn't name the
+    /// file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::new(File::open(path).map_err(Error::Open)?)
     }
 
     /// A capture from any reader, such as a pipe. Of a pipe no more is read than the next packet needs, so that a packet
     /// is there as soon as its last byte is.
+    ///
+    /// # Errors
+    ///
+    /// As with [`open`](Self::open).
     pub fn new(reader: impl Read + Send + 'static) -> Result<Self, Error> {
         let mut buffer = Buffer::new(unpacked(Box::new(reader))?);
         buffer.fill(pcap::HEADER_LEN).map_err(|source| Error::Read { packet: 0, source })?;
@@ -64,8 +73,10 @@ impl CaptureFile {
 
     /// The next packet, or `None` at the end.
     ///
-    /// An error ends the file: what came before stays good, and the next call gives `None`. So report it after the
-    /// output that the packets so far have led to.
+    /// # Errors
+    ///
+    /// If the file can't be read further, ends within a packet, or is damaged. An error ends the file: what came before
+    /// stays good, and the next call gives `None`. So report it after the output that the packets so far have led to.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
         if self.failed {
             return Ok(None);
@@ -75,6 +86,14 @@ impl CaptureFile {
             let data = self.buffer.data().get(data).unwrap_or_default();
             Packet { number: self.number, time, link, data, original_len }
         }))
+    }
+
+    /// How many decimal digits of a second the times of the packets so far have, 9 at most.
+    pub fn digits(&self) -> u8 {
+        match &self.format {
+            Format::Pcap(pcap) => pcap.digits(),
+            Format::PcapNg(section) => section.digits(),
+        }
     }
 
     /// Goes forward to the next packet, which then lies at the start of the buffer.
@@ -194,6 +213,21 @@ mod tests {
         packet.splice(16..16, [0; 8]);
         let (rows, end) = read(&[order.pcap(0xa1b2_cd34, 101), packet].concat());
         assert_eq!((rows[0].3.as_slice(), end), (&b"abc"[..], None));
+    }
+
+    #[test]
+    fn digits_of_times() {
+        let order = Order { big: true };
+        for (magic, digits) in [(0xa1b2_c3d4, 6), (0xa1b2_3c4d, 9)] {
+            assert_eq!(open(&order.pcap(magic, 1)).unwrap().digits(), digits);
+        }
+        let interfaces = [order.interface(1, 0, 3), order.packet(0, 1, 0, b""), order.interface(1, 0, 9)].concat();
+        let bytes = [order.section(), interfaces, order.packet(1, 1, 0, b"")].concat();
+        let mut file = open(&bytes).unwrap();
+        for digits in [3, 9] {
+            assert!(file.next_packet().unwrap().is_some());
+            assert_eq!(file.digits(), digits);
+        }
     }
 
     #[test]

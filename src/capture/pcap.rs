@@ -26,6 +26,11 @@ impl Pcap {
         Some(Self { header, link })
     }
 
+    /// How many decimal digits of a second its times have.
+    pub(super) fn digits(&self) -> u8 {
+        if self.header.is_nanosecond_precision() { 9 } else { 6 }
+    }
+
     /// How many bytes tell the length of a block.
     pub(super) fn head_len(&self) -> usize {
         if self.header.is_modified_format() { 24 } else { 16 }

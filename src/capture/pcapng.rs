@@ -27,9 +27,16 @@ const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 pub(super) struct PcapNg {
     big_endian: bool,
     interfaces: Vec<Interface>,
+    /// How many decimal digits of a second the finest of its clocks has.
+    digits: u8,
 }
 
 impl PcapNg {
+    /// How many decimal digits of a second the times of its packets have.
+    pub(super) fn digits(&self) -> u8 {
+        self.digits
+    }
+
     /// The length of the block that begins with `head`. A section's head sets the byte order for what follows.
     pub(super) fn block_len(&mut self, head: &[u8]) -> Result<usize, Damage> {
         if self.u32(head, 0) == Some(SECTION) {
@@ -61,7 +68,11 @@ impl PcapNg {
                 }
                 self.interfaces.clear();
             }
-            Ng::InterfaceDescription(interface) => self.interfaces.push(Interface::new(&interface, self.big_endian)),
+            Ng::InterfaceDescription(interface) => {
+                let interface = Interface::new(&interface, self.big_endian);
+                self.digits = self.digits.max(interface.digits());
+                self.interfaces.push(interface);
+            }
             Ng::EnhancedPacket(packet) => {
                 let ticks = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
                 return self.packet(packet.if_id, Some(ticks), 28, packet.packet_data().len(), packet.origlen);
@@ -146,6 +157,13 @@ impl Interface {
         }
     }
 
+    /// How many decimal digits of a second its times have: nanoseconds at most, which is what a packet keeps.
+    fn digits(&self) -> u8 {
+        let finest = 1_000_000_000u128;
+        let ticks = self.ticks.map_or(1, |ticks| ticks.min(finest));
+        (0..=9).find(|digits| 10u128.pow(u32::from(*digits)) >= ticks).unwrap_or(9)
+    }
+
     fn time(&self, ticks: u64) -> Duration {
         let (seconds, nanos) = self.ticks.map_or((0, 0), |unit| {
             let ticks = u128::from(ticks);
@@ -164,6 +182,17 @@ mod tests {
         let base: u128 = if resolution & 0x80 == 0 { 10 } else { 2 };
         let ticks_ = base.checked_pow((resolution & 0x7f).into());
         Interface { link: Linktype::RAW, snaplen: 0, ticks: ticks_, offset }.time(ticks)
+    }
+
+    #[test]
+    fn every_resolution_has_digits() {
+        let digits = |resolution: u8| {
+            let base: u128 = if resolution & 0x80 == 0 { 10 } else { 2 };
+            let ticks = base.checked_pow((resolution & 0x7f).into());
+            Interface { link: Linktype::RAW, snaplen: 0, ticks, offset: 0 }.digits()
+        };
+        assert_eq!([0, 3, 6, 9, 12, 127].map(digits), [0, 3, 6, 9, 9, 0]);
+        assert_eq!([0, 1, 10, 20, 30].map(|power| digits(0x80 | power)), [0, 1, 4, 7, 9]);
     }
 
     #[test]

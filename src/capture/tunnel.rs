@@ -6,7 +6,8 @@ use super::ip;
 use super::layers::{Layer, Payload, Rest};
 use super::segment::Skipped;
 
-/// Ports of VXLAN: the assigned one (RFC 7348), and the one that Linux had before.
+/// Ports of VXLAN: the assigned one (RFC 7348), and Linux's own from before, which overlays of containers still use. Wireshark
+/// wants to be told of the latter.
 const VXLAN: [u16; 2] = [4789, 8472];
 /// The port of Geneve (RFC 8926).
 const GENEVE: u16 = 6081;

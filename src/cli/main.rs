@@ -15,7 +15,6 @@ mod mon;
 mod monitor;
 mod peer;
 mod porter;
-mod print;
 mod script;
 mod serve;
 mod signals;
@@ -38,7 +37,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Connect(Box<connect::Args>),
-    Decode(decode::Args),
+    Decode(Box<decode::Args>),
     #[command(subcommand)]
     Keyring(keyring::Command),
     Serve(Box<serve::Args>),
@@ -49,7 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Connect(args) => connect::run(&args),
-        Command::Decode(args) => decode::run(&args),
+        Command::Decode(args) => decode::run(*args),
         Command::Keyring(command) => keyring::run(&command),
         Command::Serve(args) => serve::run(&args),
         Command::Spec(command) => spec::run(&command),

@@ -393,7 +393,7 @@ pub fn entity_addr(kind: AddrType, addr: SocketAddr, nonce: u32) -> EntityAddr<'
 }
 
 /// Where an endpoint of this address listens, if that can be said.
-pub(crate) fn socket_addr(addr: &EntityAddr<'_>) -> Option<SocketAddr> {
+pub fn socket_addr(addr: &EntityAddr<'_>) -> Option<SocketAddr> {
     match &addr.sockaddr.as_ref()?.address {
         SockaddrAddress::Inet(inet) => Some(SocketAddr::from((inet.ip, inet.port.0))),
         SockaddrAddress::Inet6(inet) => Some(SocketAddr::from((inet.ip, inet.port.0))),

@@ -30,7 +30,7 @@ mod tag;
 mod tests;
 mod v2;
 
-pub(crate) use config::socket_addr;
+pub use config::socket_addr;
 pub use config::{
     ClientAuth, Compression, Config, Encryption, Family, Limits, ServerAuth, Target, Times, V2, entity_addr,
 };

@@ -10,7 +10,8 @@ pub fn to_json(recorder: &Recorder, views: &[&[u8]]) -> Value {
     to_json_limited(recorder, views, 0)
 }
 
-/// The same with at most so many bytes of each blob or text; 0 for all of them. What is cut ends in `…`.
+/// The same with at most so many bytes of each blob or text; 0 for all of them. What is cut is an object of its first bytes, `hex`
+/// or `text`, and of its `length`, which counts all bytes.
 pub fn to_json_limited(recorder: &Recorder, views: &[&[u8]], max_bytes: usize) -> Value {
     let walk = Walk { recorder, views, max_bytes };
     let mut object = Map::new();
@@ -135,9 +136,10 @@ impl Walk<'_> {
             }
             Recorded::Content(length) => {
                 let bytes = self.bytes(node, length);
-                if self.max_bytes > 0 && bytes.len() > self.max_bytes {
-                    let start = content(field, &bytes[..self.max_bytes]);
-                    return format!("{}… ({length} bytes)", start.as_str().unwrap_or_default()).into();
+                // an address is whole or nothing
+                let cuttable = !matches!(field.kind, Kind::Ipv6 | Kind::Uuid);
+                if cuttable && self.max_bytes > 0 && bytes.len() > self.max_bytes {
+                    return cut(field, &bytes[..self.max_bytes], length);
                 }
                 content(field, bytes)
             }
@@ -176,6 +178,15 @@ fn flags(info: &FlagsInfo, word: u64) -> Value {
         unknown => names.push(format!("{unknown:#x}").into()),
     }
     names.into()
+}
+
+/// The first bytes of a content: an object, which nothing that is whole can be taken for.
+fn cut(field: Field, start: &[u8], length: u32) -> Value {
+    let notation = if matches!(field.kind, Kind::Text) { "text" } else { "hex" };
+    let mut object = Map::new();
+    object.insert(notation.to_owned(), content(field, start));
+    object.insert("length".to_owned(), length.into());
+    Value::Object(object)
 }
 
 fn content(field: Field, bytes: &[u8]) -> Value {

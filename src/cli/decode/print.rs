@@ -1,0 +1,314 @@
+//! Frames as lines of text or JSON.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use msgr2::tracker::{Bounds, Budget, Relation, Shown, Unit, UnitKind, show};
+use msgr2::v2_1;
+use msgr2::wire::{Kind, Node, Recorded, Recorder, Severity, tree};
+use serde_json::{Map, Value, json};
+
+use super::clock::Clock;
+use super::files::Files;
+use super::filter::Filter;
+
+/// As much memory is kept for the next line.
+const USUAL_LINE: usize = 1 << 20;
+
+/// How frames are printed.
+pub(super) struct Style {
+    /// As JSON Lines.
+    pub(super) json: bool,
+    /// With all fields.
+    pub(super) verbose: bool,
+    /// The most bytes of a field's content that are shown; 0 for all.
+    pub(super) max_bytes: usize,
+}
+
+/// Where a frame ended.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The packet that completed it, counted over all files.
+    pub(super) packet: u32,
+    /// The time of that packet, since 1970.
+    pub(super) time: Duration,
+    /// The connection, numbered as Wireshark's `tcp.stream`.
+    pub(super) stream: u32,
+    /// The sender.
+    pub(super) src: SocketAddr,
+    /// The receiver.
+    pub(super) dst: SocketAddr,
+}
+
+/// What packets' numbers and times are told by.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'s> {
+    pub(super) files: &'s Files,
+    pub(super) clock: &'s Clock,
+}
+
+impl Scene<'_> {
+    /// A packet, as it is named in text.
+    fn packet(self, global: u32) -> String {
+        let packet = self.files.packet(global);
+        if self.files.several() { format!("{}:{}", packet.file, packet.number) } else { packet.number.to_string() }
+    }
+
+    /// Another packet than that of the line, whose file goes without saying if it is the same.
+    fn other_packet(self, own: u32, other: u32) -> String {
+        let (own, packet) = (self.files.packet(own), self.files.packet(other));
+        if own.file == packet.file { packet.number.to_string() } else { self.packet(other) }
+    }
+}
+
+/// Makes lines of frames.
+pub(super) struct Printer {
+    style: Style,
+    recorder: Recorder,
+    fields: Budget,
+    /// The captured bytes of which nothing was shown yet.
+    captured: usize,
+    /// The line that was made last.
+    out: Vec<u8>,
+}
+
+/// The most fields that are shown. Frames of real traffic have some hundreds, the largest some thousands, and fewer than
+/// they have bytes.
+const FIELDS: Bounds = Bounds { frame: 1 << 17, packet: 1 << 18, capture: 1 << 22, per_byte: 1 };
+
+impl Printer {
+    pub(super) fn new(style: Style) -> Self {
+        Printer { style, recorder: Recorder::new(), fields: Budget::new(FIELDS), captured: 0, out: Vec::new() }
+    }
+
+    /// So many bytes were captured of what comes next; what is opened of it was not.
+    pub(super) fn captured(&mut self, bytes: usize) {
+        self.captured = bytes;
+    }
+
+    /// Whether all fields are shown.
+    pub(super) fn verbose(&self) -> bool {
+        self.style.verbose
+    }
+
+    /// A unit as text of one or more lines, or nothing if the filter doesn't let it through.
+    pub(super) fn line(
+        &mut self,
+        place: &Place,
+        scene: Scene<'_>,
+        unit: &Unit,
+        bytes: &[u8],
+        record: Option<u64>,
+        filter: &Filter,
+    ) -> io::Result<Option<&[u8]>> {
+        self.out.clear();
+        self.out.shrink_to(USUAL_LINE);
+        self.recorder.clear();
+        if !self.style.json && !self.style.verbose {
+            let shown = show(unit, bytes, &mut ());
+            if !filter.allows_content(&shown) {
+                return Ok(None);
+            }
+            self.text(place, scene, unit, &shown, bytes)?;
+            return Ok(Some(&self.out));
+        }
+        let grant = self.fields.grant(place.packet, std::mem::take(&mut self.captured));
+        self.recorder.set_limit(grant.amount.try_into().unwrap_or(usize::MAX));
+        let shown = show(unit, bytes, &mut self.recorder);
+        self.recorder.finish(bytes.len());
+        self.fields.spend(self.recorder.nodes().len() as u64);
+        if !filter.allows_content(&shown) {
+            return Ok(None);
+        }
+        if self.style.json {
+            self.json(place, scene, unit, bytes, record)?;
+        } else {
+            self.text(place, scene, unit, &shown, bytes)?;
+        }
+        Ok(Some(&self.out))
+    }
+
+    fn text(
+        &mut self,
+        place: &Place,
+        scene: Scene<'_>,
+        unit: &Unit,
+        shown: &Shown<'_>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let Place { packet, time, stream, src, dst } = place;
+        let (dialect, mode) = (unit.dialect().unwrap_or("v2"), unit.mode.name());
+        write!(self.out, "{} ", scene.packet(*packet))?;
+        if let Some(time) = scene.clock.column(*time) {
+            write!(self.out, "{time} ")?;
+        }
+        write!(self.out, "{stream} {src} > {dst} {dialect} {mode} {shown}")?;
+        if let Some(verdict) = unit.verdict {
+            write!(self.out, " {}", verdict.name())?;
+        }
+        for relation in &unit.relations {
+            write!(self.out, " ({} {})", relation.kind.name(), scene.other_packet(place.packet, relation.packet))?;
+        }
+        if unit.cut {
+            write!(self.out, " [cut short: {} of {} bytes captured]", bytes.len(), unit.length)?;
+        }
+        for finding in &unit.findings {
+            write!(self.out, " [{:?}: {finding}]", finding.kind.info().severity)?;
+        }
+        writeln!(self.out)?;
+        if self.style.verbose {
+            for node in self.recorder.nodes() {
+                let text = limited(tree::text(&self.recorder, node, &[bytes]), node, self.style.max_bytes);
+                let indent = 2 * usize::from(node.depth);
+                // what was sealed is elsewhere
+                let start = match node.view {
+                    0 => node.start.to_string(),
+                    view => format!("{view}:{}", node.start),
+                };
+                writeln!(self.out, "    {start:>6}+{:<5} {:indent$}{}: {text}", node.length, "", node.field.label)?;
+            }
+            if self.recorder.left_out() > 0 {
+                writeln!(self.out, "    {} more fields left out: there are too many", self.recorder.left_out())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn json(
+        &mut self,
+        place: &Place,
+        scene: Scene<'_>,
+        unit: &Unit,
+        bytes: &[u8],
+        record: Option<u64>,
+    ) -> io::Result<()> {
+        let mut all = tree::to_json_limited(&self.recorder, &[bytes], self.style.max_bytes);
+        let fields = fields(unit, &mut all, self.style.verbose);
+        let findings: Vec<Value> = unit
+            .findings
+            .iter()
+            .map(|finding| {
+                let info = finding.kind.info();
+                json!({
+                    "kind": info.name,
+                    "severity": severity(info.severity),
+                    "text": finding.to_string(),
+                    "offset": finding.start,
+                    "length": finding.length,
+                })
+            })
+            .collect();
+        let packet = scene.files.packet(place.packet);
+        let mut line = json!({
+            "file": packet.file,
+            "packet": packet.number,
+            "time": time(place.time, scene.clock),
+            "stream": place.stream,
+            "src": place.src.to_string(),
+            "dst": place.dst.to_string(),
+            "dialect": unit.dialect(),
+            "mode": unit.mode.name(),
+            "tag": unit.tag(),
+            "name": name(unit),
+            "fields": fields,
+            "findings": findings,
+        });
+        if let Some(record) = record {
+            line["record"] = record.into();
+        }
+        if let Some(verdict) = unit.verdict {
+            line["signature"] = verdict.name().into();
+        }
+        if !unit.relations.is_empty() {
+            let relation = |relation: &Relation| {
+                let packet = scene.files.packet(relation.packet);
+                json!({"kind": relation.kind.name(), "file": packet.file, "packet": packet.number})
+            };
+            line["relations"] = unit.relations.iter().map(relation).collect();
+        }
+        if unit.cut {
+            line["cut"] = json!({ "captured": bytes.len(), "length": unit.length });
+        }
+        if self.recorder.left_out() > 0 {
+            line["left_out"] = self.recorder.left_out().into();
+        }
+        if self.style.verbose {
+            line["frame"] = all;
+        }
+        serde_json::to_writer(&mut self.out, &line)?;
+        writeln!(self.out)
+    }
+}
+
+/// The time of a packet, if the capture says it.
+fn time(time: Duration, clock: &Clock) -> Value {
+    if time.is_zero() {
+        return Value::Null;
+    }
+    json!({ "text": clock.utc(time), "seconds": time.as_secs(), "nanoseconds": time.subsec_nanos() })
+}
+
+/// A severity's name.
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Chat => "chat",
+        Severity::Note => "note",
+        Severity::Warn => "warn",
+        Severity::Error => "error",
+    }
+}
+
+const BANNER: &str = "BANNER";
+const COMPRESSED: &str = "COMPRESSED_FRAME";
+const RECORD: &str = "RECORD";
+const SECURE: &str = "SECURE_FRAME";
+const ENCRYPTED: &str = "ENCRYPTED";
+const UNDECODED: &str = "UNDECODED";
+const END: &str = "END";
+
+/// The names of what has no tag.
+pub(super) const OTHER_NAMES: [&str; 7] = [BANNER, COMPRESSED, RECORD, SECURE, ENCRYPTED, UNDECODED, END];
+
+/// A unit's name: that of its tag if it has one.
+pub(super) fn name(unit: &Unit) -> String {
+    let name = match unit.kind {
+        UnitKind::Frame(_) | UnitKind::Segments(_) if !unit.inner().is_empty() => COMPRESSED,
+        UnitKind::Frame(head) | UnitKind::Segments(head) => return v2_1::Tag(head.tag).to_string(),
+        UnitKind::Plain(head) => return head.tag.to_string(),
+        UnitKind::Banner => BANNER,
+        UnitKind::Record => RECORD,
+        UnitKind::Secure => SECURE,
+        UnitKind::Encrypted => ENCRYPTED,
+        UnitKind::Lost => UNDECODED,
+        UnitKind::Ended => END,
+    };
+    name.to_owned()
+}
+
+/// The fields of a unit's payload without the envelope around it. They are copied only if all fields are to be shown, too:
+/// there may be many.
+fn fields(unit: &Unit, all: &mut Value, copied: bool) -> Value {
+    let taken = |part: &mut Value| if copied { part.clone() } else { part.take() };
+    let payload = match unit.kind {
+        UnitKind::Banner | UnitKind::Frame(_) | UnitKind::Segments(_) | UnitKind::Plain(_) => {
+            all.get_mut(name(unit).to_lowercase()).map(taken)
+        }
+        UnitKind::Lost => Some(taken(all)),
+        UnitKind::Record | UnitKind::Secure | UnitKind::Encrypted | UnitKind::Ended => None,
+    };
+    payload.unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+/// A value that doesn't fill the screen.
+fn limited(mut text: String, node: &Node, max_bytes: usize) -> String {
+    let Recorded::Content(length) = node.value else { return text };
+    if max_bytes == 0 || length as usize <= max_bytes || matches!(node.field.kind, Kind::Ipv6 | Kind::Uuid) {
+        return text;
+    }
+    let chars = if matches!(node.field.kind, Kind::Bytes) { 2 * max_bytes } else { max_bytes };
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
+    }
+    format!("{text}… ({length} bytes)")
+}
