@@ -93,7 +93,8 @@ fn note(unit: &Unit, packet: u32, all: &mut BTreeMap<&'static str, (FindingKind,
 }
 
 /// Findings that say what the capture lacks, and so may come of any loss.
-const OF_THE_CAPTURE: [FindingKind; 3] = [FindingKind::Lost, FindingKind::Resumed, FindingKind::Encrypted];
+const OF_THE_CAPTURE: [FindingKind; 4] =
+    [FindingKind::Lost, FindingKind::Resumed, FindingKind::Encrypted, FindingKind::NotDecompressed];
 
 #[track_caller]
 fn nobody_is_blamed(what: &str, whole: &[Owned], without: impl Fn(usize) -> bool, keys: &[u8]) {

@@ -259,6 +259,7 @@ impl Tracker {
             return Some(Step::Foreign);
         }
         let begins = begins(bytes);
+        let short = bytes.len() < PREAMBLE_LEN && more;
         match (&self.family, begins) {
             (_, Begins::Perhaps) if more => return Some(Step::Need(PROPOSAL_PREFIX.len() + 1)),
             (Family::Unknown { .. }, Begins::V2 | Begins::Perhaps) => {
@@ -286,7 +287,7 @@ impl Tracker {
                     return Some(Step::Foreign);
                 }
                 let protocol = foreign::recognise(bytes);
-                if protocol.is_none() && bytes.len() < PREAMBLE_LEN && more {
+                if protocol.is_none() && short {
                     return Some(Step::Need(PREAMBLE_LEN));
                 }
                 // with one of our own banners it would have begun
@@ -305,8 +306,10 @@ impl Tracker {
             (Family::V2(_), Begins::Foreign) if midway => self.strangers[direction as usize] = None,
             (family, Begins::Foreign) => {
                 let own = if matches!(family, Family::V2(_)) { Foreign::Msgr2 } else { Foreign::Proposal };
-                if let Some(protocol) = foreign::recognise(bytes).filter(|protocol| *protocol != own) {
-                    return Some(self.stranger(direction, Some(protocol), bytes));
+                match foreign::recognise(bytes).filter(|protocol| *protocol != own) {
+                    Some(protocol) => return Some(self.stranger(direction, Some(protocol), bytes)),
+                    None if short => return Some(Step::Need(PREAMBLE_LEN)),
+                    None => {}
                 }
             }
         }

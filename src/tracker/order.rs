@@ -304,9 +304,16 @@ impl End {
         })
     }
 
+    fn is_end(&self, state: u8) -> bool {
+        let state = &self.states[usize::from(state)];
+        state.on.is_empty() && state.acts.is_empty() && state.sends.is_empty()
+    }
+
     /// What it has to send, whatever it has read: nothing, unless that is certain.
     fn owes(&self) -> Vec<u8> {
-        let now = self.caught_up();
+        let mut now = self.caught_up();
+        // who may give the connection up may have done so; but who hasn't is the one who is waited for
+        now.retain(|one| !one.owed.is_empty() || !self.is_end(one.state));
         let mut owed: Vec<u8> = now.iter().filter_map(|one| one.owed.first().copied()).collect();
         if owed.len() < now.len() {
             return Vec::new();
