@@ -228,6 +228,13 @@ impl Tracker {
         if bytes.is_empty() {
             return Step::Need(1);
         }
+        if self.strangers[direction as usize].is_some() {
+            if !Tracker::recognises(bytes) {
+                return Step::Foreign;
+            }
+            // what came before it was no beginning
+            self.strangers[direction as usize] = None;
+        }
         if self.family.awaits_banner(direction)
             && let Some(step) = self.begin(direction, bytes, more)
         {
@@ -255,9 +262,6 @@ impl Tracker {
     /// The first bytes of a direction: which dialect they are of, if they are. Returns what there is to be said if it is none.
     fn begin(&mut self, direction: Direction, bytes: &[u8], more: bool) -> Option<Step> {
         let midway = Tracker::recognises(bytes);
-        if self.strangers[direction as usize].is_some() && !midway {
-            return Some(Step::Foreign);
-        }
         let begins = begins(bytes);
         let short = bytes.len() < PREAMBLE_LEN && more;
         match (&self.family, begins) {
@@ -303,7 +307,7 @@ impl Tracker {
                 return Some(self.stranger(direction, Some(Foreign::Proposal), bytes));
             }
             (Family::Proposal(_), Begins::V2) => return Some(self.stranger(direction, Some(Foreign::Msgr2), bytes)),
-            (Family::V2(_), Begins::Foreign) if midway => self.strangers[direction as usize] = None,
+            (Family::V2(_), Begins::Foreign) if midway => {}
             (family, Begins::Foreign) => {
                 let own = if matches!(family, Family::V2(_)) { Foreign::Msgr2 } else { Foreign::Proposal };
                 match foreign::recognise(bytes).filter(|protocol| *protocol != own) {
