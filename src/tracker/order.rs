@@ -194,6 +194,22 @@ impl Order {
         }
     }
 
+    /// The same as [`Order::frame`], if `unheard` is a direction of which not even the banner was seen: then the capture may
+    /// lack it.
+    pub(super) fn judge(
+        &mut self,
+        direction: Direction,
+        tag: u8,
+        facts: Facts,
+        unheard: Option<Direction>,
+    ) -> Result<(), String> {
+        let Some(unheard) = unheard else { return self.frame(direction, tag, facts) };
+        if self.clone().frame(direction, tag, facts).is_err() {
+            self.gap(unheard);
+        }
+        self.frame(direction, tag, facts)
+    }
+
     /// A frame was sent, of which this is known. An error says why it must not have been.
     pub(super) fn frame(&mut self, direction: Direction, tag: u8, facts: Facts) -> Result<(), String> {
         let legal: Vec<bool> =

@@ -190,6 +190,7 @@ impl Connection {
         }
         side.phase = Phase::Lost { sealed: side.phase == Phase::Sealed };
         self.missing(direction);
+        self.session.lose_for_good(direction);
     }
 
     /// What a direction said is not known to its end.
@@ -476,9 +477,11 @@ impl Connection {
     }
 
     fn follow_order(&mut self, unit: &mut Unit, tag: Tag, facts: Facts) {
+        let other = unit.direction.other();
+        let unheard = self.awaits_banner(other).then_some(other);
         if let Some(order) = &mut self.order
             && tag.name().is_some()
-            && let Err(why) = order.frame(unit.direction, tag.0, facts)
+            && let Err(why) = order.judge(unit.direction, tag.0, facts, unheard)
         {
             unit.report(FindingKind::IllegalOrder, 0, 1, why);
         }

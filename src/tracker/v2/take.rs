@@ -60,13 +60,15 @@ impl Connection {
     }
 
     pub(super) fn follow_order(&mut self, unit: &mut Unit, tag: u8, aborted: bool) {
+        let other = unit.direction.other();
+        let unheard = self.awaits_banner(other).then_some(other);
         let Some(order) = &mut self.order else { return };
         if Tag(tag).name().is_none() {
             unit.report(FindingKind::UnknownTag, 0, 1, format!("tag {tag}"));
             return;
         }
         // of a frame that its receiver drops nothing follows, but its sender has gone on
-        if let Err(why) = order.frame(unit.direction, tag, Facts::default())
+        if let Err(why) = order.judge(unit.direction, tag, Facts::default(), unheard)
             && !aborted
         {
             unit.report(FindingKind::IllegalOrder, 0, 1, why);
