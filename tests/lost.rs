@@ -49,7 +49,10 @@ fn load(path: &Path) -> (Vec<Owned>, Vec<u8>) {
 }
 
 /// What is found by the tracker in these segments: kinds, and how often.
-fn found<'s>(segments: impl Iterator<Item = &'s Owned>, keys: &[u8]) -> BTreeMap<&'static str, (FindingKind, Vec<String>)> {
+fn found<'s>(
+    segments: impl Iterator<Item = &'s Owned>,
+    keys: &[u8],
+) -> BTreeMap<&'static str, (FindingKind, Vec<String>)> {
     let knowledge = Knowledge::default();
     if !keys.is_empty() {
         knowledge.add_text(keys).unwrap();

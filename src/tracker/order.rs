@@ -314,10 +314,11 @@ impl End {
     /// Whether it takes a frame that comes behind all that waits.
     fn takes(&self, tag: u8, facts: Facts) -> bool {
         let facts = self.known.and(facts);
-        !self.guessed && self.caught_up().iter().filter(|now| now.owed.is_empty()).any(|now| {
-            let moves = self.states[usize::from(now.state)].moves(tag);
-            (0..moves.len()).any(|index| facts.allow(moves, index))
-        })
+        !self.guessed
+            && self.caught_up().iter().filter(|now| now.owed.is_empty()).any(|now| {
+                let moves = self.states[usize::from(now.state)].moves(tag);
+                (0..moves.len()).any(|index| facts.allow(moves, index))
+            })
     }
 
     fn is_end(&self, state: u8) -> bool {
@@ -587,7 +588,8 @@ mod tests {
         // CLIENT_IDENT, again behind IDENT_MISSING_FEATURES
         let mut order = begun();
         play(&mut order, &HANDSHAKE[..9]);
-        let again = [(S, Tag::IDENT_MISSING_FEATURES), (C, Tag::CLIENT_IDENT), (S, Tag::SERVER_IDENT), (C, Tag::MESSAGE)];
+        let again =
+            [(S, Tag::IDENT_MISSING_FEATURES), (C, Tag::CLIENT_IDENT), (S, Tag::SERVER_IDENT), (C, Tag::MESSAGE)];
         assert_eq!(play(&mut order, &again), [true; 4]);
     }
 
@@ -603,7 +605,9 @@ mod tests {
                 }
                 legal.extend(play(&mut order, &HANDSHAKE[lost + 1..]));
                 assert!(!legal.contains(&false), "without {:?}: {legal:?}", HANDSHAKE[lost]);
-                assert!(order.hypotheses.iter().all(|h| h.ends.iter().all(|end| end.possible.len() <= MOST_POSSIBILITIES)));
+                assert!(
+                    order.hypotheses.iter().all(|h| h.ends.iter().all(|end| end.possible.len() <= MOST_POSSIBILITIES))
+                );
                 // a message shows where its sender is
                 assert_eq!(play(&mut order, &[(C, Tag::MESSAGE), (C, Tag::CLIENT_IDENT)]), [true, false]);
             }
