@@ -10,7 +10,7 @@ mod session;
 use std::sync::Arc;
 
 use auth::{Answer, Auth, NoKey};
-use effect::{Effect, broken_rules};
+use effect::{Effect, broken_rules, refusal};
 use session::Session;
 use subtle::ConstantTimeEq;
 
@@ -403,6 +403,9 @@ impl Connection {
         }
         for rule in frame.as_ref().map(broken_rules).unwrap_or_default() {
             unit.report(FindingKind::RuleBroken, HEADER_LEN, length, rule);
+        }
+        if let Some((kind, detail)) = frame.as_ref().and_then(refusal) {
+            unit.report(kind, 0, unit.length as usize, detail);
         }
         if let Some(Frame::Reconnect(again)) = &frame
             && let Some(packet) = self.knowledge.session((again.client_cookie, again.server_cookie))

@@ -2,6 +2,7 @@
 
 use super::auth::{asked_for, chosen_mode};
 use super::monitor::MonSession;
+use super::refusal;
 use super::{Connection, PREAMBLE_LEN};
 use crate::FindingKind;
 use crate::frame::{Head, Late, Opened};
@@ -78,6 +79,9 @@ impl Connection {
 
     fn learn(&mut self, unit: &mut Unit, frame: &Frame<'_>, segments: &Segments<'_>) {
         unit.keys = self.seals.frame(frame, &self.knowledge);
+        if let Some((kind, detail)) = refusal::finding(frame) {
+            unit.report(kind, 0, unit.length as usize, detail);
+        }
         match frame {
             Frame::AuthRequest(request) => {
                 self.context.auth_method = Some(request.method);
@@ -88,9 +92,8 @@ impl Connection {
             Frame::AuthReplyMore(more) => self.auth.challenge(more),
             Frame::AuthRequestMore(more) => self.auth.more(more, segments.bytes(0), &self.context, &self.knowledge),
             Frame::AuthBadMethod(refused) => {
-                if let Some(refusal) = self.auth.refused(refused.result) {
-                    unit.report(FindingKind::Denied, 0, unit.length as usize, refusal.0);
-                }
+                let (kind, detail) = self.auth.refused(refused, &self.context);
+                unit.report(kind, 0, unit.length as usize, detail);
             }
             Frame::AuthSignature(signature) => {
                 let verdict = self.auth.verdict(unit.direction, &signature.signature.0);
