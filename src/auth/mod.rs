@@ -11,6 +11,7 @@ pub mod cephx;
 mod entity_name;
 pub(crate) mod ini;
 mod key;
+pub mod key_type;
 pub mod keyring;
 mod sealed;
 mod service_keys;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use msgr2::tracker::{Relation, Shown, Unit, UnitKind, show};
+use msgr2::tracker::{KeyUse, Relation, Shown, Unit, UnitKind, show};
 use msgr2::v2_1;
 use msgr2::wire::{Kind, Node, Recorded, Recorder, tree};
 use serde_json::{Map, Value, json};
@@ -144,6 +144,10 @@ impl<W: Write> Printer<W> {
         }
         if let Some(verdict) = unit.verdict {
             line["signature"] = verdict.name().into();
+        }
+        if !unit.key_types.is_empty() {
+            let key = |key: &KeyUse| json!({"owner": key.owner.to_string(), "type": key.name()});
+            line["key_types"] = unit.key_types.iter().map(key).collect();
         }
         if !unit.relations.is_empty() {
             let relation = |relation: &Relation| json!({"kind": relation.kind.name(), "packet": relation.packet});

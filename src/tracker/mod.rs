@@ -9,6 +9,7 @@
 //! opens what is encrypted.
 
 mod body;
+mod key_types;
 mod knowledge;
 mod order;
 mod progress;
@@ -20,6 +21,7 @@ mod stream;
 mod unit;
 mod v2;
 
+pub use key_types::{KeyOwner, KeyUse};
 pub use knowledge::{Knowledge, SECRETS_TYPE};
 pub use seals::SealKeys;
 pub use show::{Shown, show};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::SealKeys;
+use super::key_types::KeyUse;
 use super::v2;
 use crate::frame::proposal::{self, Opener};
 use crate::frame::{Dialect, Head, secure};
@@ -54,6 +55,8 @@ pub struct Unit {
     pub relations: Vec<Relation>,
     /// Of a SIGNATURE or an AUTH_SIGNATURE: what it is worth.
     pub verdict: Option<Verdict>,
+    /// Of a frame that authenticates somebody or shows a ticket: the types of the keys behind it.
+    pub key_types: Vec<KeyUse>,
     /// Of a sealed record, a secure frame, a compressed frame: what is in it.
     pub sealed: Option<Box<Sealed>>,
     /// What may open the sealed structures in it.
@@ -205,6 +208,7 @@ impl Unit {
             findings: Vec::new(),
             relations: Vec::new(),
             verdict: None,
+            key_types: Vec::new(),
             sealed: None,
             keys: SealKeys::default(),
         }

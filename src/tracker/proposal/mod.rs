@@ -16,12 +16,14 @@ use subtle::ConstantTimeEq;
 
 use super::order::{self, Facts, Order};
 use super::unit::{Direction, Mode, Opens, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
-use super::{Knowledge, PROPOSAL_BANNER_MAX, Step, body};
+use super::{Knowledge, PROPOSAL_BANNER_MAX, Step, body, key_types};
 use crate::frame::Dialect;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Head, Opener, RecordHead, SIGNATURE_LEN, Signer};
 use crate::limits::{PROPOSAL_MAX_EARLY_FRAME, PROPOSAL_MAX_FRAME};
-use crate::proposal::{Banner, Frame, Tag, decode_banner};
-use crate::types::{AuthMethod, AuthStatus, ProposalFeatures};
+use crate::proposal::{
+    AuthReply, AuthReplyPayload, AuthRequest, AuthRequestPayload, Banner, Frame, Tag, decode_banner,
+};
+use crate::types::{AuthMethod, AuthStatus, CephxDoneReply, ProposalFeatures};
 use crate::wire::{Error, Reader, Role, Segments};
 use crate::{Context, FindingKind, Guard};
 
@@ -452,6 +454,17 @@ impl Connection {
                 _ => None,
             };
             self.answered(unit, &answer, reply);
+        }
+        match &frame {
+            Some(Frame::AuthRequest(AuthRequest { payload: Some(AuthRequestPayload::Authorize(shown)), .. })) => {
+                key_types::note(unit, key_types::of_authorizer(&shown.authorizer));
+            }
+            Some(Frame::AuthReply(AuthReply { payload: Some(AuthReplyPayload::Done(done)), .. })) => {
+                if let CephxDoneReply::Mon(reply) = &done.reply {
+                    key_types::note(unit, key_types::of_login(self.auth.name(&self.context), reply));
+                }
+            }
+            _ => {}
         }
         unit.context = self.context;
         if matches!(tag, Tag::AUTH_REQUEST | Tag::AUTH_REPLY) {

@@ -261,7 +261,7 @@ impl Auth {
         }
     }
 
-    fn name(&self, context: &Context) -> Option<EntityName> {
+    pub(super) fn name(&self, context: &Context) -> Option<EntityName> {
         EntityName::try_from(&self.mon_request(context)?.entity).ok()
     }
 

@@ -6,10 +6,11 @@ use super::refusal;
 use super::{Connection, PREAMBLE_LEN};
 use crate::FindingKind;
 use crate::frame::{Head, Late, Opened};
-use crate::tracker::body;
 use crate::tracker::order::Facts;
 use crate::tracker::unit::{Unit, Verdict};
-use crate::types::ConnectionMode;
+use crate::tracker::{body, key_types};
+use crate::types::{CephxDoneReply, CephxRequestBody, ConnectionMode};
+use crate::v2_0::{AuthDonePayload, AuthRequestPayload};
 use crate::v2_1::{AuthDone, Frame, Tag};
 use crate::wire::Segments;
 
@@ -88,6 +89,19 @@ impl Connection {
                 self.context.auth_mode = asked_for(request);
                 unit.context = self.context;
                 self.auth.request(request, segments.bytes(0));
+                if let Some(AuthRequestPayload::Cephx(cephx)) = &request.payload
+                    && let CephxRequestBody::Authorizer(shown) = &cephx.body
+                {
+                    key_types::note(unit, key_types::of_authorizer(shown));
+                }
+            }
+            // who asked is forgotten when authentication is complete, which is told behind this
+            Frame::AuthDone(done) => {
+                if let Some(AuthDonePayload::Cephx(cephx)) = &done.payload
+                    && let CephxDoneReply::Mon(reply) = &cephx.reply
+                {
+                    key_types::note(unit, key_types::of_login(self.auth.name(&self.context), reply));
+                }
             }
             Frame::AuthReplyMore(more) => self.auth.challenge(more),
             Frame::AuthRequestMore(more) => self.auth.more(more, segments.bytes(0), &self.context, &self.knowledge),
