@@ -287,7 +287,8 @@ fn the_proposal_is_decrypted_with_a_keyring() {
     assert_eq!(open.len(), 8 + 10, "{open:#?}");
     assert!(open[8].starts_with("proposal secure SIGNATURE good (signs "), "{open:#?}");
     assert!(open[16].starts_with("proposal secure MSG PING"), "{open:#?}");
-    assert!(open.iter().all(|line| !line.contains(": ")), "no findings: {open:#?}");
+    let old = "[Chat: Key of the old type aes: service osd]";
+    assert!(open.iter().all(|line| !line.contains(": ") || line.ends_with(old)), "no other findings: {open:#?}");
 
     let lines: Vec<Value> = read(true, false, true).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let message = lines.iter().rfind(|line| line["name"] == "MSG").unwrap();
@@ -374,13 +375,13 @@ fn secure_connections_are_decrypted_with_the_clients_key() {
     let path = capture("secure-tickets.pcap");
     let keyring = path.with_extension("keyring");
     let shut = shown(&path, None);
-    let why: Vec<&str> = shut.iter().filter_map(|line| line.split_once("[Chat: ").map(|(_, why)| why)).collect();
+    let why: Vec<&str> = shut.iter().filter_map(|line| line.split_once("[Chat: Encrypted ").map(|(_, why)| why)).collect();
     assert_eq!(
         why,
         [
-            "Encrypted from here on: no key for client.admin]",
-            "Encrypted from here on: the ticket of client.admin for mgr was not seen, and there is no service key #2]",
-            "Encrypted from here on: the ticket of client.admin for osd was not seen, and there is no service key #2]",
+            "from here on: no key for client.admin]",
+            "from here on: the ticket of client.admin for mgr was not seen, and there is no service key #2]",
+            "from here on: the ticket of client.admin for osd was not seen, and there is no service key #2]",
         ]
     );
     let open = shown(&path, Some(&keyring));

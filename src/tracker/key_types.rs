@@ -83,7 +83,7 @@ pub(super) fn note(unit: &mut Unit, keys: Vec<KeyUse>) {
     let old: Vec<String> =
         keys.iter().filter(|key| key.kind == CryptoType::AES).map(|key| key.owner.to_string()).collect();
     if !old.is_empty() {
-        unit.report(FindingKind::OldKeyType, 0, unit.length as usize, format!("aes: {}", old.join(", ")));
+        unit.report(FindingKind::OldKeyType, 0, unit.length as usize, old.join(", "));
     }
     unit.key_types = keys;
 }
