@@ -367,7 +367,7 @@ impl Page {
             (Kind::Ipv4, Recorded::Unsigned(n)) => Value::Ipv4((n as u32).to_be()),
             (Kind::Unsigned(w) | Kind::Enum(w, _), Recorded::Unsigned(n)) if narrow(w) => Value::U32(n as u32),
             (_, Recorded::Unsigned(n)) => Value::U64(n),
-            (Kind::Signed(w), Recorded::Signed(n)) if narrow(w) => Value::I32(n as i32),
+            (Kind::Signed(w) | Kind::Enum(w, _), Recorded::Signed(n)) if narrow(w) => Value::I32(n as i32),
             (_, Recorded::Signed(n)) => Value::I64(n),
             (Kind::Float(4), Recorded::Float(x)) => Value::F32(x as f32),
             (_, Recorded::Float(x)) => Value::F64(x),

@@ -130,11 +130,8 @@ fn form(field: &FieldInfo, named: &mut Vec<(*const EnumInfo, *const c_void)>) ->
         Kind::Unsigned(width) => (unsigned(width), base, ptr::null()),
         Kind::Signed(width) => (signed(width), ws::BASE_DEC as u32, ptr::null()),
         Kind::Enum(width, info) => {
-            if info.signed {
-                // of narrower types a name that stands for a negative number matches none in a filter
-                return (ws::FT_INT64, ws::BASE_DEC as u32 | ws::BASE_VAL64_STRING as u32, names(info, named));
-            }
-            (unsigned(width), base, names(info, named))
+            let (kind, base) = if info.signed { (signed(width), ws::BASE_DEC as u32) } else { (unsigned(width), base) };
+            (kind, base, names(info, named))
         }
         Kind::Flags(width, _) => (unsigned(width), ws::BASE_HEX as u32, ptr::null()),
         Kind::Float(4) => (ws::FT_FLOAT, none, ptr::null()),
@@ -171,12 +168,14 @@ fn common_names() -> Vec<ws::hf_register_info> {
     several
         .map(|(_, fields)| {
             let values = fields.iter().rev().flat_map(|(_, info)| info.values);
-            let (field, first) = fields[0];
-            let values = values.map(|value| (value.number, text(value.name)));
-            let strings = strings(first.signed, values);
+            let strings: Vec<ws::value_string> = values
+                .map(|value| ws::value_string { value: value.number as u32, strptr: text(value.name) })
+                .chain([ws::strings::VALUE_STRING_END])
+                .collect();
+            let (field, _) = fields[0];
             let (kind, display, _) = form(field, &mut Vec::new());
             let id = Box::leak(Box::new(-1));
-            info(id, field.label, field.filter, kind, display, strings, field.doc)
+            info(id, field.label, field.filter, kind, display, strings.leak().as_ptr().cast(), field.doc)
         })
         .collect()
 }
@@ -188,21 +187,11 @@ fn names(info: &'static EnumInfo, named: &mut Vec<(*const EnumInfo, *const c_voi
     }
     let values = info.values.iter().flat_map(|value| {
         let name = text(value.name);
-        (value.number..=value.to).map(move |number| (number, name))
+        (value.number..=value.to).map(move |number| ws::value_string { value: number as u32, strptr: name })
     });
-    let strings = strings(info.signed, values);
+    let strings = values.chain([ws::strings::VALUE_STRING_END]).collect::<Vec<_>>().leak().as_ptr().cast();
     named.push((info, strings));
     strings
-}
-
-/// Numbers and their names as Wireshark's array; those with a sign have 64 bits.
-fn strings(signed: bool, values: impl Iterator<Item = (i64, *const c_char)>) -> *const c_void {
-    if signed {
-        let values = values.map(|(number, strptr)| ws::val64_string { value: number as u64, strptr });
-        return values.chain([ws::strings::VAL64_STRING_END]).collect::<Vec<_>>().leak().as_ptr().cast();
-    }
-    let values = values.map(|(number, strptr)| ws::value_string { value: number as u32, strptr });
-    values.chain([ws::strings::VALUE_STRING_END]).collect::<Vec<_>>().leak().as_ptr().cast()
 }
 
 unsafe fn experts(proto: c_int, ids: &Ids) {
