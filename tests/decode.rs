@@ -403,11 +403,21 @@ fn secure_connections_are_decrypted_with_the_clients_key() {
     assert_eq!((&signature["mode"], &signature["signature"]), (&json!("secure"), &json!("good")));
     let operation = lines.iter().find(|line| line["fields"]["header"]["type"] == "OSD_OP").unwrap();
     assert_eq!((&operation["tag"], &operation["dialect"]), (&json!(17), &json!("v2.1")));
+    // what is known of it besides its bytes
+    let header = |part: &str| operation["fields"]["header"][part].clone();
+    let length = |part: &str| operation[part].as_u64().unwrap();
+    assert!(length("frame_len") > length("front_len") && length("front_len") > 0 && length("middle_len") == 0);
+    assert_eq!(header("type"), "OSD_OP");
     // the frame around it only when asked for
     let verbose = run(msgr2().args(["decode", "--json", "-v", "--keyring"]).args([&keyring, &path]));
     let count = |text: &str| text.matches("\"name\":\"SECURE_FRAME\"").count();
     let secure = lines.iter().filter(|line| line["mode"] == "secure").count();
     assert_eq!(count(&verbose), secure);
+    let outer = verbose.lines().filter(|line| line.contains("\"name\":\"SECURE_FRAME\""));
+    assert!(outer.clone().all(|line| line.contains("\"opened\":true")));
+    // its own line says what is in it
+    let text = run(msgr2().args(["decode", "-v", "--keyring"]).args([&keyring, &path]));
+    assert!(text.contains(" secure Secure frame: MESSAGE OSD_OP\n") && text.contains(" Secure frame: AUTH_SIGNATURE\n"));
 }
 
 #[test]

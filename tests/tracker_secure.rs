@@ -49,7 +49,7 @@ fn tell(unit: &Unit, bytes: &[u8], opened: bool, told: &mut Vec<Told>) {
         return;
     }
     assert_eq!((findings, unit.tag()), (vec![], None));
-    assert!(name.starts_with(if unit.kind == UnitKind::Secure { "Secure frame" } else { "Compressed frame" }));
+    assert!(name.starts_with(if unit.kind == UnitKind::Secure { "Secure frame: " } else { "Compressed frame: " }));
     let view = unit.open(bytes).unwrap();
     let [inner] = unit.inner() else { panic!("one frame in one") };
     tell(inner, &view, opened || unit.kind == UnitKind::Secure, told);

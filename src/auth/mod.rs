@@ -22,4 +22,4 @@ pub use key::{Key, KeyError, OpenError};
 pub use keyring::{Entity, Keyring, KeyringError, KeyringProblem};
 pub use sealed::{Held, Opened, SealError};
 pub use service_keys::{AddError, ServiceKeys};
-pub use time::{Time, time, utime};
+pub use time::{Time, duration, span, time, utime};

@@ -3,10 +3,14 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use msgr2::tracker::{KeyUse, Relation, Shown, Unit, UnitKind, show};
+use msgr2::field;
+use msgr2::tracker::{Fact, KeyUse, Relation, Shown, Unit, UnitKind, facts, show};
 use msgr2::v2_1;
-use msgr2::wire::{Kind, Node, Recorded, Recorder, tree};
+use msgr2::wire::{Field, Kind, Node, Recorded, Recorder, tree};
 use serde_json::{Map, Value, json};
+
+/// Fields that lead to other packets, which are printed together.
+const LINKS: [Field; 2] = [field::COMMON_SIGNS, field::COMMON_RESUMES];
 
 /// How frames are printed.
 pub(crate) struct Style {
@@ -139,11 +143,23 @@ impl<W: Write> Printer<W> {
             "fields": fields,
             "findings": findings,
         });
+        // inner frames are told the record that they stand in
         if let Some(record) = record {
             line["record"] = record.into();
         }
         if let Some(verdict) = unit.verdict {
             line["signature"] = verdict.name().into();
+        }
+        for (field, fact) in facts(unit) {
+            let value = match fact {
+                Fact::Number(number) => json!(number),
+                Fact::Truth(truth) => json!(truth),
+                // dialect, mode, sender, verdict and key types have keys of their own
+                Fact::Text(_) => continue,
+            };
+            if !LINKS.contains(&field) {
+                line[field.name] = value;
+            }
         }
         if !unit.key_types.is_empty() {
             let key = |key: &KeyUse| json!({"owner": key.owner.to_string(), "type": key.name()});

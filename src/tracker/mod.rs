@@ -9,6 +9,7 @@
 //! opens what is encrypted.
 
 mod body;
+mod facts;
 mod key_types;
 mod knowledge;
 mod order;
@@ -21,10 +22,11 @@ mod stream;
 mod unit;
 mod v2;
 
+pub use facts::{Fact, facts};
 pub use key_types::{KeyOwner, KeyUse};
 pub use knowledge::{Knowledge, SECRETS_TYPE};
 pub use seals::SealKeys;
-pub use show::{Shown, show};
+pub use show::{Holds, Line, Shown, show};
 pub use stream::{Event, Stream};
 pub use unit::{Direction, Finding, Mode, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
 

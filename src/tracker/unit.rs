@@ -7,7 +7,7 @@ use super::key_types::KeyUse;
 use super::v2;
 use crate::frame::proposal::{self, Opener};
 use crate::frame::{Dialect, Head, secure};
-use crate::types::CompressionAlgorithm;
+use crate::types::{CompressionAlgorithm, MessageType};
 use crate::wire::Role;
 use crate::{Context, FindingKind};
 
@@ -61,6 +61,8 @@ pub struct Unit {
     pub sealed: Option<Box<Sealed>>,
     /// What may open the sealed structures in it.
     pub keys: SealKeys,
+    /// Of a message: what it is.
+    pub message: Option<MessageType>,
 }
 
 /// What a unit is.
@@ -211,6 +213,7 @@ impl Unit {
             key_types: Vec::new(),
             sealed: None,
             keys: SealKeys::default(),
+            message: None,
         }
     }
 

@@ -106,7 +106,7 @@ fn byte_by_byte() {
 #[test]
 fn fields_survive_a_split() {
     let fields =
-        ["msgr2.hello.entity_type", "msgr2.message.type", "msgr2.seq", "msgr2.entity_addr.nonce", "msgr2.sender"];
+        ["msgr2.hello.entity_type", "msgr2.message.type", "msgr2.message.seq", "msgr2.entity_addr.nonce", "msgr2.sender"];
     let all = |path: &Path| -> Vec<Vec<String>> {
         let mut arguments = vec!["-Y", "msgr2", "-T", "fields"];
         arguments.extend(fields.iter().flat_map(|field| ["-e", field]));
