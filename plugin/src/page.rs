@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use msgr2::FINDINGS;
-use msgr2::field::{self, FIELDS};
-use msgr2::tracker::{RelationKind, Shown, Unit, UnitKind, show};
+use msgr2::field::FIELDS;
+use msgr2::tracker::{self, Fact, Line, Shown, Unit, UnitKind, show};
 use msgr2::wire::{Field, Kind, Node, Recorded, Recorder, Secrecy};
 
 use crate::flow::Found;
@@ -282,6 +282,10 @@ impl Page {
                     self.notes.push(Note { kind: NOT_SHOWN, start: at as u32, length: bytes.len() as u32, text });
                     break;
                 }
+                // what isn't there has no item that a filter would find
+                if matches!(node.field.kind, Kind::Bytes) && node.length == 0 {
+                    continue;
+                }
                 let value = self.value(&recorder, node, bytes);
                 let start = if node.view == 0 { at as u32 + node.start } else { node.start };
                 let Node { field, depth, view, length, .. } = *node;
@@ -323,28 +327,14 @@ impl Page {
 
     /// What is known of a unit besides its bytes.
     fn facts(&mut self, unit: &Unit) {
-        let framed = !matches!(unit.kind, UnitKind::Banner | UnitKind::Lost);
-        let texts = [
-            (field::COMMON_DIALECT, unit.dialect()),
-            (field::COMMON_MODE, framed.then(|| unit.mode.name())),
-            (field::COMMON_SENDER, unit.sender.map(|role| role.name())),
-            (field::COMMON_VERDICT, unit.verdict.map(|verdict| verdict.name())),
-        ];
-        for (field, text) in texts {
-            if let Some(text) = text {
-                let text = self.text(text);
-                self.fact(field, Value::Text(text));
-            }
-        }
-        if let Some(number) = unit.record() {
-            self.fact(field::COMMON_RECORD, Value::U64(number));
-        }
-        for relation in &unit.relations {
-            let field = match relation.kind {
-                RelationKind::Signs => field::COMMON_SIGNS,
-                RelationKind::Resumes => field::COMMON_RESUMES,
+        for (field, fact) in tracker::facts(unit) {
+            let value = match (fact, field.kind) {
+                (Fact::Text(text), _) => Value::Text(self.text(text)),
+                (Fact::Truth(truth), _) => Value::Bool(truth),
+                (Fact::Number(number), Kind::Unsigned(8)) => Value::U64(number),
+                (Fact::Number(number), _) => Value::U32(number.min(u32::MAX.into()) as u32),
             };
-            self.fact(field, Value::U32(relation.packet));
+            self.fact(field, value);
         }
     }
 
@@ -353,8 +343,7 @@ impl Page {
     }
 
     fn info(&mut self, unit: &Unit, shown: &Shown<'_>) -> u32 {
-        let cut = if unit.cut { " [cut short]" } else { "" };
-        self.format(format_args!("{shown}{cut}"))
+        self.format(format_args!("{}", Line(unit, shown)))
     }
 
     fn value(&mut self, recorder: &Recorder, node: &Node, bytes: &[u8]) -> Value {
