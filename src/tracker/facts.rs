@@ -1,8 +1,9 @@
 //! What is known of a unit besides the fields in its bytes: the fields that are generated, with their values.
 
 use super::key_types::KeyOwner;
-use super::unit::{RelationKind, Unit, UnitKind};
+use super::unit::{Mode, RelationKind, Unit, UnitKind};
 use crate::field;
+use crate::frame::{Dialect, Revision, secure};
 use crate::v2_1::Tag;
 use crate::wire::Field;
 
@@ -62,10 +63,18 @@ impl Unit {
         }
     }
 
-    /// The bytes of a frame on the wire or in the record that it stands in, with all that is around its payload; `None` of what is
-    /// no frame.
+    /// The bytes of a frame on the wire, or in the record that it stands in, with all that is around its payload; `None` of what is
+    /// no frame. Of a secure frame that is opened what is in it has the length.
     pub fn frame_len(&self) -> Option<u32> {
-        matches!(self.kind, UnitKind::Frame(_) | UnitKind::Secure | UnitKind::Plain(_)).then_some(self.length)
+        match self.kind {
+            UnitKind::Frame(head) if self.mode == Mode::Secure => {
+                let revision = self.dialect.and_then(Dialect::revision).unwrap_or(Revision::V2_1);
+                u32::try_from(secure::frame_len(&head, revision)).ok()
+            }
+            UnitKind::Frame(_) | UnitKind::Plain(_) => Some(self.length),
+            UnitKind::Secure if self.inner().is_empty() => Some(self.length),
+            _ => None,
+        }
     }
 
     /// The bytes of a message's front, middle and data as its frame carries them; `None` of what is no MESSAGE of v2.0 or v2.1, and
