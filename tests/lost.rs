@@ -96,7 +96,8 @@ fn note(unit: &Unit, packet: u32, all: &mut BTreeMap<&'static str, (FindingKind,
 }
 
 /// Findings that say what the capture lacks, and so may come of any loss.
-const OF_THE_CAPTURE: [FindingKind; 3] = [FindingKind::Lost, FindingKind::Resumed, FindingKind::Encrypted];
+const OF_THE_CAPTURE: [FindingKind; 4] =
+    [FindingKind::Lost, FindingKind::Resumed, FindingKind::Encrypted, FindingKind::NotDecompressed];
 
 #[track_caller]
 fn nobody_is_blamed(what: &str, whole: &[Owned], without: impl Fn(usize) -> bool, keys: &[u8]) {
@@ -131,7 +132,7 @@ fn some_packets_in_a_hundred_may_be_missing() {
         let (segments, keys) = load(&path);
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         for (seed, rate) in (1..=4).map(|seed| (seed, 0.01)).chain([(5, 0.05), (6, 0.2)]) {
-            let mut state = seed as u64 * 0x9e37_79b9_7f4a_7c15;
+            let mut state = 0x9e37_79b9_7f4a_7c15_u64.rotate_left(seed);
             let lost: Vec<bool> = segments
                 .iter()
                 .map(|_| {

@@ -327,10 +327,10 @@ fn who_speaks_something_else_is_named() {
     assert_eq!((stream.is_foreign(), stream.foreign()), (false, [Some(Foreign::Msgr1), None]));
     // the server was first
     let (said, stream) = texts(Some(C), &[(S, &banner), (C, b"GET / HTTP/1.1\r\n"), (C, b"\r\n")], &[]);
-    assert_eq!(said, ["Wrong protocol: the client speaks HTTP, the other one v2"]);
+    assert_eq!(said, ["Wrong protocol: the client speaks HTTP, the other one msgr2"]);
     assert!(!stream.is_foreign());
     let (said, _) = texts(None, &[(S, &banner), (C, b"ceph 3 0\n")], &[]);
-    assert_eq!(said, ["Wrong protocol: this side speaks the proposal of msgr2, the other one v2"]);
+    assert_eq!(said, ["Wrong protocol: this side speaks the proposal of msgr2, the other one msgr2"]);
     let (said, _) = texts(None, &[(S, b"ceph 3 0\n"), (C, &banner)], &[]);
     assert_eq!(said, ["Wrong protocol: this side speaks msgr2, the other one proposal"]);
     // what isn't known is no less wrong

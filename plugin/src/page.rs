@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use msgr2::FINDINGS;
 use msgr2::field::{self, FIELDS};
-use msgr2::tracker::{Direction, RelationKind, Shown, Unit, UnitKind, show};
+use msgr2::tracker::{self, Direction, Fact, Line, Shown, Unit, UnitKind, show};
 use msgr2::v2_1;
 use msgr2::wire::{Brief, Field, Kind, Node, Recorded, Recorder, Secrecy};
 
@@ -380,6 +380,10 @@ impl Page {
             recorder.finish(bytes.len());
             info = Some(self.info(unit, &shown));
             for node in recorder.nodes() {
+                // what isn't there has no item that a filter would find
+                if matches!(node.field.kind, Kind::Bytes) && node.length == 0 {
+                    continue;
+                }
                 let value = self.value(&recorder, node, bytes);
                 let start = if node.view == 0 { at as u32 + node.start } else { node.start };
                 let Node { field, depth, view, length, .. } = *node;
@@ -427,31 +431,17 @@ impl Page {
 
     /// What is known of a unit besides its bytes.
     fn facts(&mut self, unit: &Unit) {
-        let framed = !matches!(unit.kind, UnitKind::Banner | UnitKind::Lost);
-        let texts = [
-            (field::COMMON_DIALECT, unit.dialect()),
-            (field::COMMON_MODE, framed.then(|| unit.mode.name())),
-            (field::COMMON_SENDER, unit.sender.map(|role| role.name())),
-            (field::COMMON_VERDICT, unit.verdict.map(|verdict| verdict.name())),
-        ];
-        for (field, text) in texts {
-            if let Some(text) = text {
-                let text = self.text(text);
-                self.fact(field, Value::Text(text));
-            }
-        }
         if self.mixed && unit.tag().is_some() {
             self.fact(field::COMMON_FROM_RECEIVER, Value::Bool(self.is_from_receiver(unit)));
         }
-        if let Some(number) = unit.record() {
-            self.fact(field::COMMON_RECORD, Value::U64(number));
-        }
-        for relation in &unit.relations {
-            let field = match relation.kind {
-                RelationKind::Signs => field::COMMON_SIGNS,
-                RelationKind::Resumes => field::COMMON_RESUMES,
+        for (field, fact) in tracker::facts(unit) {
+            let value = match (fact, field.kind) {
+                (Fact::Text(text), _) => Value::Text(self.text(text)),
+                (Fact::Truth(truth), _) => Value::Bool(truth),
+                (Fact::Number(number), Kind::Unsigned(8)) => Value::U64(number),
+                (Fact::Number(number), _) => Value::U32(number.min(u32::MAX.into()) as u32),
             };
-            self.fact(field, Value::U32(relation.packet));
+            self.fact(field, value);
         }
     }
 
@@ -465,12 +455,11 @@ impl Page {
     }
 
     fn info(&mut self, unit: &Unit, shown: &Shown<'_>) -> u32 {
-        let cut = if unit.cut { " [cut short]" } else { "" };
         let from = if self.is_from_receiver(unit) { "[from the receiver] " } else { "" };
         let mut line = String::new();
         // it ends where the text is long enough
-        let _ = write!(Brief::new(&mut line, MOST_INFO), "{shown}");
-        self.format(format_args!("{from}{line}{cut}"))
+        let _ = write!(Brief::new(&mut line, MOST_INFO), "{}", Line(unit, shown));
+        self.format(format_args!("{from}{line}"))
     }
 
     fn value(&mut self, recorder: &Recorder, node: &Node, bytes: &[u8]) -> Value {

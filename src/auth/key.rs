@@ -142,6 +142,27 @@ impl Key {
         self.encrypt(usage, &whole, random)
     }
 
+    /// How long a structure of so many bytes becomes when a key of this type seals it; `None` for a type that can't.
+    pub fn sealed_len(kind: CryptoType, plain: usize) -> Option<usize> {
+        let whole = HEADER.len() + plain;
+        match kind {
+            CryptoType::AES => Some(aes_cbc::sealed_len(whole)),
+            CryptoType::AES256KRB5 => Some(whole + krb5::OVERHEAD),
+            _ => None,
+        }
+    }
+
+    /// Whether a key of this type may have sealed to so many bytes.
+    pub fn may_seal_to(kind: CryptoType, sealed: usize) -> bool {
+        let least = Key::sealed_len(kind, 0).unwrap_or(usize::MAX);
+        sealed >= least && (kind != CryptoType::AES || sealed == aes_cbc::sealed_len(sealed - 1))
+    }
+
+    /// The bytes of a new key's secret.
+    pub fn usual_len(kind: CryptoType) -> Option<usize> {
+        least(kind).ok()
+    }
+
     /// Decrypts a sealed structure and takes the header off.
     pub fn open(&self, usage: u32, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let mut plain = self.decrypt(usage, bytes)?;

@@ -10,9 +10,14 @@ use super::NotOpened;
 const IV: &[u8; 16] = b"cephsageyudagreg";
 const BLOCK: usize = 16;
 
+/// How long so many bytes become.
+pub fn sealed_len(plain: usize) -> usize {
+    (plain / BLOCK + 1) * BLOCK
+}
+
 /// Encrypts. There is always padding: the result is 1 to 16 bytes longer, a whole number of blocks.
 pub fn encrypt(key: &[u8; 16], plain: &[u8]) -> Vec<u8> {
-    let length = (plain.len() / BLOCK + 1) * BLOCK;
+    let length = sealed_len(plain.len());
     // with its full length from the start, so that no plaintext is left behind by growing
     let mut bytes = vec![0; length];
     bytes[..plain.len()].copy_from_slice(plain);

@@ -18,6 +18,7 @@ fn read<'a, T: Trace>(
 
 /// Reports a body that can't be read.
 fn judge(unit: &mut Unit, header: &MessageHeader, segments: &Segments<'_>, context: &Context) {
+    unit.message = Some(header.r#type);
     if unit.cut {
         return;
     }

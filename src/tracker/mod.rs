@@ -11,6 +11,8 @@
 mod backlog;
 mod body;
 mod budget;
+mod facts;
+mod key_types;
 mod knowledge;
 mod order;
 mod progress;
@@ -24,9 +26,11 @@ mod v2;
 
 pub use backlog::Backlog;
 pub use budget::{Bounds, Budget, Grant, Scope};
+pub use facts::{Fact, facts};
+pub use key_types::{KeyOwner, KeyUse};
 pub use knowledge::{Knowledge, SECRETS_TYPE};
 pub use seals::SealKeys;
-pub use show::{Shown, show};
+pub use show::{Holds, Line, Shown, show};
 pub use stream::{Event, Stream};
 pub use unit::{Direction, Finding, Mode, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
 
@@ -232,6 +236,13 @@ impl Tracker {
         if bytes.is_empty() {
             return Step::Need(1);
         }
+        if self.strangers[direction as usize].is_some() {
+            if !Tracker::recognises(bytes) {
+                return Step::Foreign;
+            }
+            // what came before it was no beginning
+            self.strangers[direction as usize] = None;
+        }
         if self.family.awaits_banner(direction)
             && let Some(step) = self.begin(direction, bytes, more)
         {
@@ -259,10 +270,8 @@ impl Tracker {
     /// The first bytes of a direction: which dialect they are of, if they are. Returns what there is to be said if it is none.
     fn begin(&mut self, direction: Direction, bytes: &[u8], more: bool) -> Option<Step> {
         let midway = Tracker::recognises(bytes);
-        if self.strangers[direction as usize].is_some() && !midway {
-            return Some(Step::Foreign);
-        }
         let begins = begins(bytes);
+        let short = bytes.len() < PREAMBLE_LEN && more;
         match (&self.family, begins) {
             (_, Begins::Perhaps) if more => return Some(Step::Need(PROPOSAL_PREFIX.len() + 1)),
             (Family::Unknown { .. }, Begins::V2 | Begins::Perhaps) => {
@@ -290,7 +299,7 @@ impl Tracker {
                     return Some(Step::Foreign);
                 }
                 let protocol = foreign::recognise(bytes);
-                if protocol.is_none() && bytes.len() < PREAMBLE_LEN && more {
+                if protocol.is_none() && short {
                     return Some(Step::Need(PREAMBLE_LEN));
                 }
                 // with one of our own banners it would have begun
@@ -306,11 +315,13 @@ impl Tracker {
                 return Some(self.stranger(direction, Some(Foreign::Proposal), bytes));
             }
             (Family::Proposal(_), Begins::V2) => return Some(self.stranger(direction, Some(Foreign::Msgr2), bytes)),
-            (Family::V2(_), Begins::Foreign) if midway => self.strangers[direction as usize] = None,
+            (Family::V2(_), Begins::Foreign) if midway => {}
             (family, Begins::Foreign) => {
                 let own = if matches!(family, Family::V2(_)) { Foreign::Msgr2 } else { Foreign::Proposal };
-                if let Some(protocol) = foreign::recognise(bytes).filter(|protocol| *protocol != own) {
-                    return Some(self.stranger(direction, Some(protocol), bytes));
+                match foreign::recognise(bytes).filter(|protocol| *protocol != own) {
+                    Some(protocol) => return Some(self.stranger(direction, Some(protocol), bytes)),
+                    None if short => return Some(Step::Need(PREAMBLE_LEN)),
+                    None => {}
                 }
             }
         }

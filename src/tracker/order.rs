@@ -170,10 +170,23 @@ impl Order {
     }
 
     /// Whose turn it is, and what there is to be sent, if that is certain.
-    pub(super) fn owed(&self) -> Option<(Role, Vec<String>)> {
+    pub(super) fn owed(&self) -> Option<(Direction, Vec<String>)> {
         let mut all = self.hypotheses.iter().map(|hypothesis| {
-            let owing = hypothesis.ends.iter().map(|end| (end, end.owes())).find(|(_, owed)| !owed.is_empty());
-            owing.map(|(end, owed)| (end.role, owed.into_iter().map(end.name).collect()))
+            [Direction::Forward, Direction::Backward].into_iter().find_map(|direction| {
+                let end = &hypothesis.ends[direction as usize];
+                let owed = end.owes();
+                (!owed.is_empty()).then(|| (direction, owed.into_iter().map(end.name).collect()))
+            })
+        });
+        let first = all.next()??;
+        all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
+    /// What the client has to send, if that is certain, whichever side it is.
+    pub(super) fn client_owes(&self) -> Option<Vec<String>> {
+        let mut all = self.hypotheses.iter().map(|hypothesis| {
+            let client = hypothesis.ends.iter().find(|end| end.role == Role::Client)?;
+            Some(client.owes().into_iter().map(client.name).collect::<Vec<_>>()).filter(|tags| !tags.is_empty())
         });
         let first = all.next()??;
         all.all(|other| other.as_ref() == Some(&first)).then_some(first)
@@ -192,6 +205,22 @@ impl Order {
         for hypothesis in &mut self.hypotheses {
             hypothesis.ends[direction.other() as usize].arrives(BANNER, Facts::default());
         }
+    }
+
+    /// The same as [`Order::frame`], if `unheard` is a direction of which not even the banner was seen: then the capture may
+    /// lack it.
+    pub(super) fn judge(
+        &mut self,
+        direction: Direction,
+        tag: u8,
+        facts: Facts,
+        unheard: Option<Direction>,
+    ) -> Result<(), String> {
+        let Some(unheard) = unheard else { return self.frame(direction, tag, facts) };
+        if self.clone().frame(direction, tag, facts).is_err() {
+            self.gap(unheard);
+        }
+        self.frame(direction, tag, facts)
     }
 
     /// A frame was sent, of which this is known. An error says why it must not have been.
@@ -271,18 +300,15 @@ impl End {
         self.possible.iter().all(|p| p.owed.is_empty() && !self.states[usize::from(p.state)].sends.is_empty())
     }
 
-    /// Where it can be when it has read all that waits, and has sent nothing since.
+    /// Where it can be when it has read all that waits, up to where it has to send something first.
     fn caught_up(&self) -> Vec<Possibility> {
         let mut now = self.possible.clone();
         let (mut all, mut seen) = (Vec::new(), now.clone());
         while let Some(one) = now.pop() {
-            let Some(&(received, facts)) = self.waiting.get(one.read) else {
+            let Some(&(received, facts)) = self.waiting.get(one.read).filter(|_| one.owed.is_empty()) else {
                 keep(&mut all, one);
                 continue;
             };
-            if !one.owed.is_empty() {
-                continue;
-            }
             let (facts, moves) = (self.known.and(facts), self.states[usize::from(one.state)].moves(received));
             for (_, way) in moves.iter().enumerate().filter(|(index, _)| facts.allow(moves, *index)) {
                 let after = Possibility { state: way.to, owed: way.sends, read: one.read + 1 };
@@ -305,9 +331,16 @@ impl End {
             })
     }
 
+    fn is_end(&self, state: u8) -> bool {
+        let state = &self.states[usize::from(state)];
+        state.on.is_empty() && state.acts.is_empty() && state.sends.is_empty()
+    }
+
     /// What it has to send, whatever it has read: nothing, unless that is certain.
     fn owes(&self) -> Vec<u8> {
-        let now = self.caught_up();
+        let mut now = self.caught_up();
+        // who may give the connection up may have done so; but who hasn't is the one who is waited for
+        now.retain(|one| !one.owed.is_empty() || !self.is_end(one.state));
         let mut owed: Vec<u8> = now.iter().filter_map(|one| one.owed.first().copied()).collect();
         if owed.len() < now.len() {
             return Vec::new();
@@ -602,13 +635,18 @@ mod tests {
     #[test]
     fn whose_turn_it_is() {
         let turn = |count: usize| {
-            let mut order = begun();
+            let mut order = Order::new(&V2, Some(C));
+            [C, S].into_iter().for_each(|direction| order.banner(direction));
             play(&mut order, &HANDSHAKE[..count]);
-            order.owed().map(|(role, tags)| format!("{} {}", role.name(), tags.join(" ")))
+            let (direction, tags) = order.owed()?;
+            Some(format!("{} {}", if direction == C { "client" } else { "server" }, tags.join(" ")))
         };
+        assert_eq!(turn(1).as_deref(), Some("server HELLO"));
         assert_eq!(turn(2).as_deref(), Some("client AUTH_REQUEST"));
         assert_eq!(turn(3).as_deref(), Some("server AUTH_BAD_METHOD AUTH_REPLY_MORE AUTH_DONE"));
         assert_eq!(turn(4).as_deref(), Some("client AUTH_REQUEST_MORE"));
+        // also if more of the server waits behind what the client is to answer
+        assert_eq!(turn(7).as_deref(), Some("client AUTH_SIGNATURE"));
         assert_eq!(turn(12), None);
     }
 

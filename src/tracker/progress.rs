@@ -8,8 +8,8 @@ use crate::{FindingKind, proposal, v2_1};
 /// What is known of a connection's course when it ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    /// Something of msgr2 was seen.
-    spoken: bool,
+    /// Which directions msgr2 was seen of.
+    heard: [bool; 2],
     /// A session began or went on.
     begun: bool,
     /// Why the connection ends was told by a frame: a refusal, or a request to come again.
@@ -31,7 +31,7 @@ struct Cut {
 impl Progress {
     /// A unit was handed out, of which so many bytes were there.
     pub(super) fn unit(&mut self, unit: &Unit, came: usize, order: Option<&Order>) {
-        self.spoken = true;
+        self.heard[unit.direction as usize] = true;
         self.begun |= order.is_some_and(Order::settled);
         self.told |= explains(unit);
         let name = || name(unit).unwrap_or_else(|| "the beginning of a frame".into());
@@ -47,7 +47,7 @@ impl Progress {
     pub(super) fn end(&mut self, direction: Direction, how: End, order: Option<&Order>) -> Vec<(FindingKind, String)> {
         self.ended[direction as usize] = Some(how);
         let mut said = Vec::new();
-        if !self.spoken {
+        if self.heard == [false; 2] {
             return said;
         }
         let reset = self.ended.contains(&Some(End::Reset));
@@ -70,17 +70,33 @@ impl Progress {
         if self.begun || self.told || order.is_blind() {
             return None;
         }
-        let due = order.owed().map(|(role, tags)| format!("{} was due from the {}", tags.join(" or "), role.name()));
-        let due = due.unwrap_or_else(|| "nothing was due".into());
+        let sides = [Direction::Forward, Direction::Backward];
+        let (mut whose, mut due) = (None, None);
+        if let Some(silent) = sides.into_iter().find(|side| !self.heard[*side as usize]) {
+            // nothing of it may have been captured
+            if matches!(self.ended[silent as usize], None | Some(End::Capture)) {
+                return None;
+            }
+            (whose, due) = (Some(silent), Some("a banner".into()));
+        } else if let Some((side, tags)) = order.owed() {
+            (whose, due) = (Some(side), Some(tags.join(" or ")));
+        } else if sides.into_iter().all(|side| order.role(side).is_none()) {
+            // it isn't known yet who is the client, but it is always the client's turn
+            due = order.client_owes().map(|tags| tags.join(" or "));
+        }
+        let role =
+            whose.and_then(|side| order.role(side)).or(due.as_ref().filter(|_| whose.is_none()).map(|_| Role::Client));
+        let from = role.map(|role| format!(" from the {}", role.name())).unwrap_or_default();
+        let detail = due.as_ref().map(|due| format!("{due} was due{from}")).unwrap_or_default();
         if self.ended.contains(&Some(End::Reset)) {
-            return Some((FindingKind::HandshakeReset, due));
+            return Some((FindingKind::HandshakeReset, detail));
         }
         // where the capture ends the answer may come later
         if self.ended.contains(&Some(End::Capture)) {
             return None;
         }
-        let silent = order.owed().is_some_and(|(role, _)| role == Role::Client);
-        Some((if silent { FindingKind::ClientSilent } else { FindingKind::HandshakeClosed }, due))
+        let silent = role == Some(Role::Client);
+        Some((if silent { FindingKind::ClientSilent } else { FindingKind::HandshakeClosed }, detail))
     }
 }
 

@@ -31,14 +31,18 @@ pub enum Shown<'a> {
         number: u64,
         /// Whether it could be opened.
         opened: bool,
+        /// What is in it.
+        holds: Holds,
     },
     /// A secure frame of v2.0 or v2.1.
     Secure {
         /// Whether it could be opened.
         opened: bool,
+        /// What is in it.
+        holds: Holds,
     },
-    /// A compressed frame of v2.0 or v2.1 that could be decompressed.
-    Compressed,
+    /// A compressed frame of v2.0 or v2.1 that could be decompressed: what is in it.
+    Compressed(Holds),
     /// Bytes in secure mode.
     Encrypted,
     /// Bytes outside any frame.
@@ -80,11 +84,15 @@ fn tell<'a, T: Trace>(unit: &Unit, bytes: &'a [u8], trace: &mut T) -> Shown<'a> 
         }
         UnitKind::Record => {
             record(bytes, unit.length as usize, &unit.context, trace);
-            Shown::Record { number: unit.record().unwrap_or_default(), opened: !unit.inner().is_empty() }
+            Shown::Record {
+                number: unit.record().unwrap_or_default(),
+                opened: !unit.inner().is_empty(),
+                holds: Holds::of(unit),
+            }
         }
         UnitKind::Secure => {
             trace.value(field::COMMON_ENCRYPTED, 0..bytes.len(), Value::Bytes(bytes));
-            Shown::Secure { opened: !unit.inner().is_empty() }
+            Shown::Secure { opened: !unit.inner().is_empty(), holds: Holds::of(unit) }
         }
         UnitKind::Encrypted => {
             trace.value(field::COMMON_ENCRYPTED, 0..bytes.len(), Value::Bytes(bytes));
@@ -108,7 +116,7 @@ fn framed<'a, T: Trace>(unit: &Unit, head: &Head, bytes: &'a [u8], trace: &mut T
         frame::open(head, revision, bytes, Check::Nothing).segments
     };
     let tag = v2_1::Tag(head.tag);
-    let mut shown = if unit.inner().is_empty() { Shown::Opaque(tag) } else { Shown::Compressed };
+    let mut shown = if unit.inner().is_empty() { Shown::Opaque(tag) } else { Shown::Compressed(Holds::of(unit)) };
     let tell = |trace: &mut T| {
         if head.compressed() {
             segments.opaque(trace, field::COMMON_COMPRESSED);
@@ -200,6 +208,57 @@ fn payload<'a, T: Trace>(
     result.map(|frame| (frame, None))
 }
 
+/// The most frames of a record that its line names.
+const MOST_HELD: usize = 8;
+
+/// The frames in a unit that is opened, by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holds(String);
+
+impl Holds {
+    fn of(unit: &Unit) -> Self {
+        let mut names = Vec::new();
+        let mut todo: Vec<&Unit> = unit.inner().iter().rev().collect();
+        while let Some(unit) = todo.pop().filter(|_| names.len() <= MOST_HELD) {
+            todo.extend(unit.inner().iter().rev());
+            let tag = match unit.kind {
+                _ if !unit.inner().is_empty() => continue,
+                UnitKind::Frame(head) | UnitKind::Segments(head) => v2_1::Tag(head.tag).to_string(),
+                UnitKind::Plain(head) => head.tag.to_string(),
+                _ => continue,
+            };
+            names.push(unit.message.map_or(tag.clone(), |message| format!("{tag} {message}")));
+        }
+        if names.len() > MOST_HELD {
+            names.truncate(MOST_HELD);
+            names.push("…".into());
+        }
+        Holds(names.join(", "))
+    }
+}
+
+impl fmt::Display for Holds {
+    /// Nothing, or the names behind a colon.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+/// A unit in one line: what it turned out to be, what a signature is worth, and whether it is whole.
+#[derive(Debug)]
+pub struct Line<'u, 'a>(pub &'u Unit, pub &'u Shown<'a>);
+
+impl fmt::Display for Line<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line(unit, shown) = self;
+        shown.fmt(f)?;
+        if let Some(verdict) = unit.verdict {
+            write!(f, " {}", verdict.name())?;
+        }
+        if unit.cut { f.write_str(" [cut short]") } else { Ok(()) }
+    }
+}
+
 /// A frame in one line: its name, its facts, and the facts of a message's body.
 fn line(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display, info: Facts<'_>, body: Option<&Body<'_>>) -> fmt::Result {
     write!(f, "{name}")?;
@@ -228,11 +287,11 @@ impl fmt::Display for Shown<'_> {
             Shown::ProposalBanner(None) => f.write_str("Banner"),
             Shown::Plain(frame, body) => line(f, &frame.tag(), frame.info(), body.as_deref()),
             Shown::OpaquePlain(tag) => write!(f, "{tag}"),
-            Shown::Record { number, opened: true } => write!(f, "Record {number}"),
-            Shown::Record { number, opened: false } => write!(f, "Encrypted record {number}"),
-            Shown::Secure { opened: true } => f.write_str("Secure frame"),
-            Shown::Secure { opened: false } => f.write_str("Encrypted frame"),
-            Shown::Compressed => f.write_str("Compressed frame"),
+            Shown::Record { number, opened: true, holds } => write!(f, "Record {number}{holds}"),
+            Shown::Record { number, opened: false, .. } => write!(f, "Encrypted record {number}"),
+            Shown::Secure { opened: true, holds } => write!(f, "Secure frame{holds}"),
+            Shown::Secure { opened: false, .. } => f.write_str("Encrypted frame"),
+            Shown::Compressed(holds) => write!(f, "Compressed frame{holds}"),
             Shown::Encrypted => f.write_str("Encrypted"),
             Shown::Lost => f.write_str("Undecoded bytes"),
             Shown::Ended => f.write_str("End of connection"),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::SealKeys;
+use super::key_types::KeyUse;
 use super::v2;
 use crate::frame::proposal::{self, Opener};
 use crate::frame::{Dialect, Head, secure};
-use crate::types::CompressionAlgorithm;
+use crate::types::{CompressionAlgorithm, MessageType};
 use crate::wire::Role;
 use crate::{Context, FindingKind};
 
@@ -54,10 +55,14 @@ pub struct Unit {
     pub relations: Vec<Relation>,
     /// Of a SIGNATURE or an AUTH_SIGNATURE: what it is worth.
     pub verdict: Option<Verdict>,
+    /// Of a frame that authenticates somebody or shows a ticket: the types of the keys behind it.
+    pub key_types: Vec<KeyUse>,
     /// Of a sealed record, a secure frame, a compressed frame: what is in it.
     pub sealed: Option<Box<Sealed>>,
     /// What may open the sealed structures in it.
     pub keys: SealKeys,
+    /// Of a message: what it is.
+    pub message: Option<MessageType>,
 }
 
 /// What a unit is.
@@ -205,8 +210,10 @@ impl Unit {
             findings: Vec::new(),
             relations: Vec::new(),
             verdict: None,
+            key_types: Vec::new(),
             sealed: None,
             keys: SealKeys::default(),
+            message: None,
         }
     }
 

@@ -48,6 +48,7 @@ fn a_json_object_for_each_frame() {
             },
         },
         "findings": [],
+        "frame_len": 72,
     });
     assert_eq!(frame(&capture("none-mon.pcap"), 1), expected);
 }

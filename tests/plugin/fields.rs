@@ -112,7 +112,7 @@ fn values_of_a_handshake() {
 
 #[test]
 fn values_of_messages() {
-    let wanted = ["msgr2.tag", "msgr2.message.type", "msgr2.seq"];
+    let wanted = ["msgr2.tag", "msgr2.message.type", "msgr2.message.seq"];
     let lines = values("crc-mon-cephx.pcap", "msgr2.message", &wanted);
     assert_eq!(lines, ["17,17|5,15|1,2", "17,17,17|4,62,4|1,2,3"], "the message types and numbers of a `ceph` command");
     let bodies = ["msgr2.mon_subscribe.what.key", "msgr2.mon_subscribe.hostname", "msgr2.monmap.min_mon_release"];

@@ -519,7 +519,7 @@ fn a_resumed_session_leads_to_where_it_began() {
     assert_eq!(field.kind, "FT_FRAMENUM");
     // each message came once, also those that were on the way when the connection broke
     let seqs = |port: &str| {
-        let told = ask(&format!("msgr2.msg and {port}"), "msgr2.seq");
+        let told = ask(&format!("msgr2.msg and {port}"), "msgr2.message.seq");
         told.iter().flat_map(|line| line.split(',')).map(String::from).collect::<Vec<_>>()
     };
     assert_eq!(seqs("tcp.dstport == 3300"), ["1", "2", "3", "4"]);

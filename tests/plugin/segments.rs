@@ -105,8 +105,13 @@ fn byte_by_byte() {
 /// The fields, not only the tags, of what was put together from pieces.
 #[test]
 fn fields_survive_a_split() {
-    let fields =
-        ["msgr2.hello.entity_type", "msgr2.message.type", "msgr2.seq", "msgr2.entity_addr.nonce", "msgr2.sender"];
+    let fields = [
+        "msgr2.hello.entity_type",
+        "msgr2.message.type",
+        "msgr2.message.seq",
+        "msgr2.entity_addr.nonce",
+        "msgr2.sender",
+    ];
     let all = |path: &Path| -> Vec<Vec<String>> {
         let mut arguments = vec!["-Y", "msgr2", "-T", "fields"];
         arguments.extend(fields.iter().flat_map(|field| ["-e", field]));

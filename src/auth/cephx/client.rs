@@ -7,7 +7,7 @@ pub use session::{Due, Renewal, rotating_keys, rotating_keys_request};
 use std::collections::BTreeMap;
 
 use super::{Keys, asks, bit, blob, service, word};
-use crate::auth::{AddError, EntityName, Key, KeyError, OpenError, SealError, Time, time};
+use crate::auth::{AddError, EntityName, Key, KeyError, OpenError, SealError, Time, span};
 use crate::crypto::{Random, Secret, equal};
 use crate::types::{
     CephxAuthenticate, CephxAuthenticateReply, CephxAuthenticateRequest, CephxAuthorize, CephxAuthorizer,
@@ -292,7 +292,7 @@ fn accept(
 ) -> Result<Ticket, ClientError> {
     let (session_key, validity) = ticket
         .service_ticket
-        .take(key, |t| (Key::from_wire(&t.session_key), time(t.validity)))
+        .take(key, |t| (Key::from_wire(&t.session_key), span(t.validity)))
         .map_err(cannot("session key of a ticket"))?;
     let form = || ClientError::TicketForm(service);
     let (secret_id, blob) = match (&ticket.ticket, old_session_key) {

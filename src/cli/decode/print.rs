@@ -4,14 +4,18 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use msgr2::tracker::{Bounds, Budget, Relation, Shown, Unit, UnitKind, show};
+use msgr2::field;
+use msgr2::tracker::{Bounds, Budget, Fact, KeyUse, Relation, Shown, Unit, UnitKind, facts, show};
 use msgr2::v2_1;
-use msgr2::wire::{Kind, Node, Recorded, Recorder, Severity, tree};
+use msgr2::wire::{Field, Kind, Node, Recorded, Recorder, Severity, tree};
 use serde_json::{Map, Value, json};
 
 use super::clock::Clock;
 use super::files::Files;
 use super::filter::Filter;
+
+/// Fields that lead to other packets, which are printed together.
+const LINKS: [Field; 2] = [field::COMMON_SIGNS, field::COMMON_RESUMES];
 
 /// As much memory is kept for the next line.
 const USUAL_LINE: usize = 1 << 20;
@@ -214,11 +218,27 @@ impl Printer {
             "fields": fields,
             "findings": findings,
         });
+        // inner frames are told the record that they stand in
         if let Some(record) = record {
             line["record"] = record.into();
         }
         if let Some(verdict) = unit.verdict {
             line["signature"] = verdict.name().into();
+        }
+        for (field, fact) in facts(unit) {
+            let value = match fact {
+                Fact::Number(number) => json!(number),
+                Fact::Truth(truth) => json!(truth),
+                // dialect, mode, sender, verdict and key types have keys of their own
+                Fact::Text(_) => continue,
+            };
+            if !LINKS.contains(&field) {
+                line[field.name] = value;
+            }
+        }
+        if !unit.key_types.is_empty() {
+            let key = |key: &KeyUse| json!({"owner": key.owner.to_string(), "type": key.name()});
+            line["key_types"] = unit.key_types.iter().map(key).collect();
         }
         if !unit.relations.is_empty() {
             let relation = |relation: &Relation| {

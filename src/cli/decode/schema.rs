@@ -2,11 +2,15 @@
 
 use msgr2::frame::Dialect;
 use msgr2::tracker::{Mode, RelationKind, Verdict};
-use msgr2::wire::{EnumInfo, Severity};
-use msgr2::{FINDINGS, info};
+use msgr2::wire::{EnumInfo, Field, Severity};
+use msgr2::{FINDINGS, field, info};
 use serde_json::{Value, json};
 
 use super::print::{OTHER_NAMES, severity};
+
+/// Numbers that are generated.
+const NUMBERS: [Field; 4] =
+    [field::COMMON_FRAME_LEN, field::COMMON_FRONT_LEN, field::COMMON_MIDDLE_LEN, field::COMMON_DATA_LEN];
 
 /// A schema of one line, in the dialect of 2020-12. Names are the spec's.
 pub(super) fn schema() -> Value {
@@ -14,7 +18,7 @@ pub(super) fn schema() -> Value {
     let verdicts = [Verdict::Good, Verdict::Bad, Verdict::Unchecked].map(Verdict::name);
     let severities = [Severity::Chat, Severity::Note, Severity::Warn, Severity::Error].map(severity);
     let relations = [RelationKind::Signs, RelationKind::Resumes].map(RelationKind::name);
-    json!({
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of `msgr2 decode --json`",
         "description": "A frame of Ceph's messenger v2, or something else that was found on a connection.",
@@ -60,6 +64,20 @@ pub(super) fn schema() -> Value {
                 "minimum": 0,
             },
             "signature": { "description": "What a signature is worth.", "enum": verdicts },
+            "key_types": {
+                "description": "The types of the keys that a login or an authorization shows, by the lengths of what they seal.",
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "owner": { "description": "Whose key.", "type": "string" },
+                        "type": { "description": "The key's type.", "type": "string" },
+                    },
+                    "required": ["owner", "type"],
+                    "additionalProperties": false,
+                },
+            },
             "relations": {
                 "description": "What it has to do with other packets.",
                 "type": "array",
@@ -143,7 +161,14 @@ pub(super) fn schema() -> Value {
                 "propertyNames": { "pattern": "^[a-z][a-z0-9_]*$" },
             },
         },
-    })
+    });
+    // what is generated is described as in Wireshark
+    for field in NUMBERS {
+        schema["properties"][field.name] = json!({ "description": field.doc, "$ref": "#/$defs/u32" });
+    }
+    let opened = field::COMMON_OPENED;
+    schema["properties"][opened.name] = json!({ "description": opened.doc, "type": "boolean" });
+    schema
 }
 
 /// The dialects, and null.

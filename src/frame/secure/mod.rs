@@ -13,5 +13,5 @@ mod tests;
 
 pub use key::{ConnectionKey, SecretTooShort};
 pub use layout::{open_view, trace_view};
-pub use open::{Opener, SecureError};
+pub use open::{Opener, SecureError, frame_len};
 pub use seal::{NoncesExhausted, Sealer};

@@ -44,6 +44,11 @@ pub struct Opener {
     revision: Revision,
 }
 
+/// The bytes of a whole frame on the wire.
+pub fn frame_len(head: &Head, revision: Revision) -> usize {
+    operations(head, revision).iter().filter(|&&plain| plain > 0).map(|plain| plain + TAG_LEN).sum()
+}
+
 impl Opener {
     pub(super) fn new(gcm: Arc<Gcm>, nonce: Nonce, revision: Revision) -> Self {
         Opener { gcm, nonce, revision }
@@ -93,7 +98,7 @@ impl Opener {
 
     /// The bytes of the whole frame.
     pub fn frame_len(&self, head: &Head) -> usize {
-        operations(head, self.revision).iter().filter(|&&plain| plain > 0).map(|plain| plain + TAG_LEN).sum()
+        frame_len(head, self.revision)
     }
 
     /// The operations, and so the nonces, that the frame takes.

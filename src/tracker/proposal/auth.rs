@@ -163,6 +163,12 @@ impl Auth {
         self.who.as_ref().map(|who| who.entity_type)
     }
 
+    /// Who the client says to be.
+    pub(super) fn name(&self, context: &Context) -> Option<EntityName> {
+        let request = self.request(context)?;
+        Some(EntityName::new(request.entity_type, request.entity_id.to_string()))
+    }
+
     /// The type that a server must have, once cephx has proved it.
     pub(super) fn server_type(&self, context: &Context) -> Option<EntityType> {
         match self.request(context)?.payload? {

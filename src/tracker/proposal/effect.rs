@@ -1,7 +1,9 @@
 //! What follows from a frame, apart from the frame: it is kept until the frame's signature comes.
 
+use crate::FindingKind;
 use crate::proposal::Frame;
 use crate::types::{CephFeatures, Cipher, ConnectionFlags, EntityType};
+use crate::wire::Join;
 
 /// What follows from a frame.
 #[derive(Clone, Debug)]
@@ -57,6 +59,31 @@ impl Effect {
             _ => Effect::None,
         }
     }
+}
+
+/// What is to be said of a frame by which the other side is refused, or the session begins in another way than it was
+/// meant to.
+pub(super) fn refusal(frame: &Frame<'_>) -> Option<(FindingKind, String)> {
+    let kind = match frame {
+        Frame::AuthBadMethod(refused) => {
+            let (method, allowed) = (refused.method, Join(&refused.allowed_methods));
+            return Some((FindingKind::MethodRefused, format!("asked for {method}, allowed {allowed}")));
+        }
+        Frame::IdentMissingFeatures(_) => FindingKind::MissingFeatures,
+        Frame::ReconnectReset(reset) => {
+            let how = if reset.full.get() { "full" } else { "not full" };
+            return Some((FindingKind::SessionReset, how.into()));
+        }
+        Frame::ReconnectRetrySession(_) => FindingKind::SessionRetry,
+        Frame::ReconnectRetryGlobal(_) => FindingKind::SessionRetryGlobal,
+        Frame::Reconnect(again) => {
+            let detail = format!("connect_seq {}, received up to {}", again.connect_seq, again.msg_seq);
+            return Some((FindingKind::SessionReconnect, detail));
+        }
+        Frame::ReconnectWait(_) => FindingKind::SessionWait,
+        _ => return None,
+    };
+    Some((kind, frame.info().map(ToString::to_string).unwrap_or_default()))
 }
 
 /// Rules that a frame breaks all by itself.

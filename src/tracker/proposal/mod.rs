@@ -10,18 +10,20 @@ mod session;
 use std::sync::Arc;
 
 use auth::{Answer, Auth, NoKey};
-use effect::{Effect, broken_rules};
+use effect::{Effect, broken_rules, refusal};
 use session::Session;
 use subtle::ConstantTimeEq;
 
 use super::order::{self, Facts, Order};
 use super::unit::{Direction, Mode, Opens, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
-use super::{Knowledge, PROPOSAL_BANNER_MAX, Step, body};
+use super::{Knowledge, PROPOSAL_BANNER_MAX, Step, body, key_types};
 use crate::frame::Dialect;
 use crate::frame::proposal::{ConnectionKey, HEADER_LEN, Head, Opener, RecordHead, SIGNATURE_LEN, Signer};
 use crate::limits::{PROPOSAL_MAX_EARLY_FRAME, PROPOSAL_MAX_FRAME};
-use crate::proposal::{Banner, Frame, Tag, decode_banner};
-use crate::types::{AuthMethod, AuthStatus, ProposalFeatures};
+use crate::proposal::{
+    AuthReply, AuthReplyPayload, AuthRequest, AuthRequestPayload, Banner, Frame, Tag, decode_banner,
+};
+use crate::types::{AuthMethod, AuthStatus, CephxDoneReply, ProposalFeatures};
 use crate::wire::{Error, Reader, Role, Segments};
 use crate::{Context, FindingKind, Guard};
 
@@ -190,6 +192,7 @@ impl Connection {
         }
         side.phase = Phase::Lost { sealed: side.phase == Phase::Sealed };
         self.missing(direction);
+        self.session.lose_for_good(direction);
     }
 
     /// What a direction said is not known to its end.
@@ -403,6 +406,9 @@ impl Connection {
         for rule in frame.as_ref().map(broken_rules).unwrap_or_default() {
             unit.report(FindingKind::RuleBroken, HEADER_LEN, length, rule);
         }
+        if let Some((kind, detail)) = frame.as_ref().and_then(refusal) {
+            unit.report(kind, 0, unit.length as usize, detail);
+        }
         if let Some(Frame::Reconnect(again)) = &frame
             && let Some(packet) = self.knowledge.session((again.client_cookie, again.server_cookie))
         {
@@ -449,6 +455,17 @@ impl Connection {
             };
             self.answered(unit, &answer, reply);
         }
+        match &frame {
+            Some(Frame::AuthRequest(AuthRequest { payload: Some(AuthRequestPayload::Authorize(shown)), .. })) => {
+                key_types::note(unit, key_types::of_authorizer(&shown.authorizer));
+            }
+            Some(Frame::AuthReply(AuthReply { payload: Some(AuthReplyPayload::Done(done)), .. })) => {
+                if let CephxDoneReply::Mon(reply) = &done.reply {
+                    key_types::note(unit, key_types::of_login(self.auth.name(&self.context), reply));
+                }
+            }
+            _ => {}
+        }
         unit.context = self.context;
         if matches!(tag, Tag::AUTH_REQUEST | Tag::AUTH_REPLY) {
             unit.keys = self.auth.seals.clone();
@@ -476,9 +493,11 @@ impl Connection {
     }
 
     fn follow_order(&mut self, unit: &mut Unit, tag: Tag, facts: Facts) {
+        let other = unit.direction.other();
+        let unheard = self.awaits_banner(other).then_some(other);
         if let Some(order) = &mut self.order
             && tag.name().is_some()
-            && let Err(why) = order.frame(unit.direction, tag.0, facts)
+            && let Err(why) = order.judge(unit.direction, tag.0, facts, unheard)
         {
             unit.report(FindingKind::IllegalOrder, 0, 1, why);
         }

@@ -31,6 +31,8 @@ pub(super) struct Session {
     client_has: Option<u64>,
     /// The number of the next message of each direction, if it is known.
     next: [Option<u64>; 2],
+    /// Whether nothing more can be read of a direction.
+    lost: [bool; 2],
 }
 
 impl Session {
@@ -52,6 +54,16 @@ impl Session {
         self.next[direction as usize] = None;
     }
 
+    /// Nothing more can be read of this direction.
+    pub(super) fn lose_for_good(&mut self, direction: Direction) {
+        self.lost[direction as usize] = true;
+        self.lose(direction);
+    }
+
+    fn expect(&mut self, direction: Direction, next: Option<u64>) {
+        self.next[direction as usize] = next.filter(|_| !self.lost[direction as usize]);
+    }
+
     fn lossy(&self) -> bool {
         self.idents.iter().flatten().any(|ident| ident.lossy)
     }
@@ -63,7 +75,10 @@ impl Session {
             Effect::None => {}
             Effect::Unread { .. } => self.lose(direction),
             Effect::Ident(ident) => self.identified(direction, sender, ident, &mut reports),
-            Effect::Start => self.next = [Some(1), Some(1)],
+            Effect::Start => {
+                self.expect(direction, Some(1));
+                self.expect(direction.other(), Some(1));
+            }
             Effect::Reconnect { msg_seq } => {
                 self.reconnects += 1;
                 self.client_has = Some(msg_seq);
@@ -73,8 +88,8 @@ impl Session {
                 }
             }
             Effect::ReconnectOk { msg_seq } => {
-                self.next[direction as usize] = self.client_has.map(|seq| seq.saturating_add(1));
-                self.next[direction.other() as usize] = Some(msg_seq.saturating_add(1));
+                self.expect(direction, self.client_has.map(|seq| seq.saturating_add(1)));
+                self.expect(direction.other(), Some(msg_seq.saturating_add(1)));
             }
             Effect::Msg { seq, ack } => {
                 self.message(direction, seq, &mut reports);

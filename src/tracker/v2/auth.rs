@@ -5,6 +5,8 @@ use std::fmt;
 
 use subtle::ConstantTimeEq as _;
 
+use super::refusal::{self, Asked, Client};
+
 use crate::auth::EntityName;
 use crate::auth::cephx::Keys;
 use crate::auth::cephx::passive::Shut;
@@ -12,12 +14,12 @@ use crate::crypto::hmac_sha256;
 use crate::tracker::{Direction, Knowledge, Verdict};
 use crate::types::{
     AuthMethod, AuthMode, CephxAuthorizer, CephxDoneReply, CephxMonRequest, CephxReplyMoreChallenge, CephxRequestBody,
-    CephxRequestMoreAnswer, ConnectionMode, EntityType, Errno,
+    CephxRequestMoreAnswer, ConnectionMode, EntityType,
 };
 use crate::v2_0::{AuthDonePayload, AuthReplyMorePayload, AuthRequestMorePayload, AuthRequestPayload};
-use crate::v2_1::{AuthDone, AuthReplyMore, AuthRequest, AuthRequestMore, Frame, Tag};
+use crate::v2_1::{AuthBadMethod, AuthDone, AuthReplyMore, AuthRequest, AuthRequestMore, Frame, Tag};
 use crate::wire::Segments;
-use crate::{Context, types};
+use crate::{Context, FindingKind, types};
 
 /// The most bytes of a direction that are kept for the signature of the other: many times what a handshake has.
 const MOST_TRANSCRIPT: usize = 256 << 10;
@@ -47,9 +49,6 @@ impl From<Shut> for NoKey {
         NoKey::Shut(shut)
     }
 }
-
-/// Why the server has refused.
-pub(super) struct Refusal(pub(super) String);
 
 /// All bytes that one side has sent in the clear.
 #[derive(Clone, Debug)]
@@ -82,8 +81,8 @@ pub(super) struct Auth {
     /// The payloads of the last AUTH_REQUEST and the last AUTH_REQUEST_MORE.
     request: Box<[u8]>,
     more: Box<[u8]>,
-    /// The mode that the client likes best.
-    wanted: Option<ConnectionMode>,
+    /// What the last AUTH_REQUEST asks for.
+    asked: Option<Asked>,
     challenge: Option<u64>,
     /// Whether the client's proof was made with another key than is known.
     proof: Option<Shut>,
@@ -135,7 +134,7 @@ impl Auth {
 
     /// Whether bytes of the handshake are missing, its end among them, and the client would rather have secure mode.
     pub(super) fn may_be_secure(&self) -> bool {
-        self.keys.is_none() && self.incomplete && self.wanted == Some(ConnectionMode::SECURE)
+        self.keys.is_none() && self.incomplete && self.asked.as_ref().is_some_and(Asked::would_rather_be_secure)
     }
 
     /// An AUTH_REQUEST; everything begins anew.
@@ -144,7 +143,7 @@ impl Auth {
             return;
         }
         (self.challenge, self.proof) = (None, None);
-        self.wanted = request.preferred_modes.first().copied();
+        self.asked = Some(Asked::of(request));
         self.request = kept(payload);
         self.more = Box::default();
     }
@@ -179,16 +178,10 @@ impl Auth {
         }
     }
 
-    /// An AUTH_BAD_METHOD: what is to be said of it, if it isn't merely the choice of method that is refused.
-    pub(super) fn refused(&self, result: Errno) -> Option<Refusal> {
-        if result == Errno::EOPNOTSUPP {
-            return None;
-        }
-        let why = match &self.proof {
-            Some(differs @ Shut::KeyDiffers(_)) => format!("{result}; {differs}"),
-            _ => result.to_string(),
-        };
-        Some(Refusal(why))
+    /// An AUTH_BAD_METHOD: what is to be said of it.
+    pub(super) fn refused(&self, refused: &AuthBadMethod<'_>, context: &Context) -> (FindingKind, String) {
+        let client = Client { asked: self.asked.as_ref(), name: self.name(context), proof: self.proof.as_ref() };
+        refusal::why(refused, &client)
     }
 
     /// An AUTH_DONE, which ends what is signed. `done` is missing if it can't be read.
@@ -268,7 +261,7 @@ impl Auth {
         }
     }
 
-    fn name(&self, context: &Context) -> Option<EntityName> {
+    pub(super) fn name(&self, context: &Context) -> Option<EntityName> {
         EntityName::try_from(&self.mon_request(context)?.entity).ok()
     }
 

@@ -4,6 +4,7 @@ mod auth;
 mod compressed;
 mod monitor;
 mod nonces;
+mod refusal;
 mod seals;
 mod secure;
 mod take;

@@ -2,13 +2,15 @@
 
 use super::auth::{asked_for, chosen_mode};
 use super::monitor::MonSession;
+use super::refusal;
 use super::{Connection, PREAMBLE_LEN};
 use crate::FindingKind;
 use crate::frame::{Head, Late, Opened};
-use crate::tracker::body;
 use crate::tracker::order::Facts;
 use crate::tracker::unit::{Unit, Verdict};
-use crate::types::ConnectionMode;
+use crate::tracker::{body, key_types};
+use crate::types::{CephxDoneReply, CephxRequestBody, ConnectionMode};
+use crate::v2_0::{AuthDonePayload, AuthRequestPayload};
 use crate::v2_1::{AuthDone, Frame, Tag};
 use crate::wire::Segments;
 
@@ -60,13 +62,15 @@ impl Connection {
     }
 
     pub(super) fn follow_order(&mut self, unit: &mut Unit, tag: u8, aborted: bool) {
+        let other = unit.direction.other();
+        let unheard = self.awaits_banner(other).then_some(other);
         let Some(order) = &mut self.order else { return };
         if Tag(tag).name().is_none() {
             unit.report(FindingKind::UnknownTag, 0, 1, format!("tag {tag}"));
             return;
         }
         // of a frame that its receiver drops nothing follows, but its sender has gone on
-        if let Err(why) = order.frame(unit.direction, tag, Facts::default())
+        if let Err(why) = order.judge(unit.direction, tag, Facts::default(), unheard)
             && !aborted
         {
             unit.report(FindingKind::IllegalOrder, 0, 1, why);
@@ -76,19 +80,34 @@ impl Connection {
 
     fn learn(&mut self, unit: &mut Unit, frame: &Frame<'_>, segments: &Segments<'_>) {
         unit.keys = self.seals.frame(frame, &self.knowledge);
+        if let Some((kind, detail)) = refusal::finding(frame) {
+            unit.report(kind, 0, unit.length as usize, detail);
+        }
         match frame {
             Frame::AuthRequest(request) => {
                 self.context.auth_method = Some(request.method);
                 self.context.auth_mode = asked_for(request);
                 unit.context = self.context;
                 self.auth.request(request, segments.bytes(0));
+                if let Some(AuthRequestPayload::Cephx(cephx)) = &request.payload
+                    && let CephxRequestBody::Authorizer(shown) = &cephx.body
+                {
+                    key_types::note(unit, key_types::of_authorizer(shown));
+                }
+            }
+            // who asked is forgotten when authentication is complete, which is told behind this
+            Frame::AuthDone(done) => {
+                if let Some(AuthDonePayload::Cephx(cephx)) = &done.payload
+                    && let CephxDoneReply::Mon(reply) = &cephx.reply
+                {
+                    key_types::note(unit, key_types::of_login(self.auth.name(&self.context), reply));
+                }
             }
             Frame::AuthReplyMore(more) => self.auth.challenge(more),
             Frame::AuthRequestMore(more) => self.auth.more(more, segments.bytes(0), &self.context, &self.knowledge),
             Frame::AuthBadMethod(refused) => {
-                if let Some(refusal) = self.auth.refused(refused.result) {
-                    unit.report(FindingKind::Denied, 0, unit.length as usize, refusal.0);
-                }
+                let (kind, detail) = self.auth.refused(refused, &self.context);
+                unit.report(kind, 0, unit.length as usize, detail);
             }
             Frame::AuthSignature(signature) => {
                 let verdict = self.auth.verdict(unit.direction, &signature.signature.0);

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Expected, Refused};
 use crate::auth::cephx::{self, Keys, asks, word};
-use crate::auth::{Entity, EntityName, Key, Keyring, ServiceKeys, Time, entity_name, utime};
+use crate::auth::{Entity, EntityName, Key, Keyring, ServiceKeys, Time, duration, entity_name, utime};
 use crate::crypto::{Random, Secret, equal};
 use crate::types::{
     AuthCapsInfo, AuthTicket, CephxAuthenticate, CephxAuthenticateReply, CephxAuthenticateRequest,
@@ -298,8 +298,11 @@ impl Authority {
                 (CephxTicketForm::SEALED, CephxTicketTicket::Sealed(CephxSealedTicket { sealed }))
             }
         };
-        let service_ticket =
-            CephxServiceTicket { session_key: session_key.to_wire(), validity: utime(validity), ..Default::default() };
+        let service_ticket = CephxServiceTicket {
+            session_key: session_key.to_wire(),
+            validity: duration(validity),
+            ..Default::default()
+        };
         let service_ticket = Sealed::seal(key, &service_ticket, to.random)?;
         let ticket = CephxTicket {
             service: word(service),
