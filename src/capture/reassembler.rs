@@ -109,7 +109,7 @@ mod tests {
     use std::convert::Infallible;
     use std::time::Duration;
 
-    use super::super::chunk::{Chunk, Direction, Kind};
+    use super::super::chunk::{Chunk, Direction, End, Kind};
     use super::*;
 
     const CLIENT: &str = "192.0.2.1:1000";
