@@ -110,6 +110,10 @@ impl Stream {
         // what begins or breaks off a connection is told at once
         let waits = !segment.syn && !segment.rst && self.is_early(segment);
         let position = Position { stream: self.number, direction, place, due, waits };
+        if segment.rst {
+            // nothing will come any more
+            self.take_waiting(sink)?;
+        }
         if !waits {
             self.take(segment, limit, sink)?;
         } else {

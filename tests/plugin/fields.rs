@@ -170,6 +170,13 @@ const GENERATED: &[&str] = &[
     "msgr2.signature.status",
     "msgr2.signs",
     "msgr2.resumes",
+    "msgr2.opened",
+    "msgr2.frame_len",
+    "msgr2.message.front_len",
+    "msgr2.message.middle_len",
+    "msgr2.message.data_len",
+    "msgr2.key_type.client",
+    "msgr2.key_type.service",
 ];
 
 /// Whether an item is a field that bytes hold.

@@ -10,7 +10,7 @@ use msgr2::tracker::{Backlog, Direction, Event, Knowledge, Stream, Unit, UnitKin
 use super::entity::{Book, Ends};
 use super::filter::Filter;
 use super::passed::{self, Passed};
-use super::print::{Place, Printer, Scene};
+use super::print::{Place, Printer, Scene, Subject};
 
 /// The most bytes of lines that one connection holds back until it is known whose it is.
 const MOST_HELD: usize = 1 << 20;
@@ -199,12 +199,16 @@ impl<W: Write> Connections<W> {
         if !self.filter.allows(place.stream, unit) {
             return Ok(());
         }
-        let Some(line) = self.printer.line(place, scene, unit, bytes, record, &self.filter)? else { return Ok(()) };
+        let subject = Subject { place, scene, unit, bytes, record };
         if connection.wanted {
-            self.told.lines += 1;
-            return self.out.write_all(line);
+            let printed = self.printer.line(subject, &self.filter, &mut self.out)?;
+            self.told.lines += u64::from(printed);
+            return Ok(());
         }
-        connection.hold(line, &mut self.held);
+        let mut line = Vec::new();
+        if self.printer.line(subject, &self.filter, &mut line)? {
+            connection.hold(&line, &mut self.held);
+        }
         Ok(())
     }
 

@@ -17,9 +17,6 @@ use super::filter::Filter;
 /// Fields that lead to other packets, which are printed together.
 const LINKS: [Field; 2] = [field::COMMON_SIGNS, field::COMMON_RESUMES];
 
-/// As much memory is kept for the next line.
-const USUAL_LINE: usize = 1 << 20;
-
 /// How frames are printed.
 pub(super) struct Style {
     /// As JSON Lines.
@@ -66,6 +63,17 @@ impl Scene<'_> {
     }
 }
 
+/// What a line is about.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'s> {
+    pub(super) place: &'s Place,
+    pub(super) scene: Scene<'s>,
+    pub(super) unit: &'s Unit,
+    pub(super) bytes: &'s [u8],
+    /// The sealed record of the proposal that it was in.
+    pub(super) record: Option<u64>,
+}
+
 /// Makes lines of frames.
 pub(super) struct Printer {
     style: Style,
@@ -73,8 +81,6 @@ pub(super) struct Printer {
     fields: Budget,
     /// The captured bytes of which nothing was shown yet.
     captured: usize,
-    /// The line that was made last.
-    out: Vec<u8>,
 }
 
 /// The most fields that are shown. Frames of real traffic have some hundreds, the largest some thousands, and fewer than
@@ -83,7 +89,7 @@ const FIELDS: Bounds = Bounds { frame: 1 << 17, packet: 1 << 18, capture: 1 << 2
 
 impl Printer {
     pub(super) fn new(style: Style) -> Self {
-        Printer { style, recorder: Recorder::new(), fields: Budget::new(FIELDS), captured: 0, out: Vec::new() }
+        Printer { style, recorder: Recorder::new(), fields: Budget::new(FIELDS), captured: 0 }
     }
 
     /// So many bytes were captured of what comes next; what is opened of it was not.
@@ -96,26 +102,18 @@ impl Printer {
         self.style.verbose
     }
 
-    /// A unit as text of one or more lines, or nothing if the filter doesn't let it through.
-    pub(super) fn line(
-        &mut self,
-        place: &Place,
-        scene: Scene<'_>,
-        unit: &Unit,
-        bytes: &[u8],
-        record: Option<u64>,
-        filter: &Filter,
-    ) -> io::Result<Option<&[u8]>> {
-        self.out.clear();
-        self.out.shrink_to(USUAL_LINE);
+    /// Writes a unit as text of one or more lines, unless the filter doesn't let it through: then false. What is large is not
+    /// kept.
+    pub(super) fn line(&mut self, subject: Subject<'_>, filter: &Filter, out: &mut impl Write) -> io::Result<bool> {
+        let Subject { place, unit, bytes, .. } = subject;
         self.recorder.clear();
         if !self.style.json && !self.style.verbose {
             let shown = show(unit, bytes, &mut ());
             if !filter.allows_content(&shown) {
-                return Ok(None);
+                return Ok(false);
             }
-            self.text(place, scene, unit, &shown, bytes)?;
-            return Ok(Some(&self.out));
+            self.text(subject, &shown, out)?;
+            return Ok(true);
         }
         let grant = self.fields.grant(place.packet, std::mem::take(&mut self.captured));
         self.recorder.set_limit(grant.amount.try_into().unwrap_or(usize::MAX));
@@ -123,44 +121,38 @@ impl Printer {
         self.recorder.finish(bytes.len());
         self.fields.spend(self.recorder.nodes().len() as u64);
         if !filter.allows_content(&shown) {
-            return Ok(None);
+            return Ok(false);
         }
         if self.style.json {
-            self.json(place, scene, unit, bytes, record)?;
+            self.json(subject, out)?;
         } else {
-            self.text(place, scene, unit, &shown, bytes)?;
+            self.text(subject, &shown, out)?;
         }
-        Ok(Some(&self.out))
+        Ok(true)
     }
 
-    fn text(
-        &mut self,
-        place: &Place,
-        scene: Scene<'_>,
-        unit: &Unit,
-        shown: &Shown<'_>,
-        bytes: &[u8],
-    ) -> io::Result<()> {
+    fn text(&self, subject: Subject<'_>, shown: &Shown<'_>, out: &mut impl Write) -> io::Result<()> {
+        let Subject { place, scene, unit, bytes, .. } = subject;
         let Place { packet, time, stream, src, dst } = place;
         let (dialect, mode) = (unit.dialect().unwrap_or("v2"), unit.mode.name());
-        write!(self.out, "{} ", scene.packet(*packet))?;
+        write!(out, "{} ", scene.packet(*packet))?;
         if let Some(time) = scene.clock.column(*time) {
-            write!(self.out, "{time} ")?;
+            write!(out, "{time} ")?;
         }
-        write!(self.out, "{stream} {src} > {dst} {dialect} {mode} {shown}")?;
+        write!(out, "{stream} {src} > {dst} {dialect} {mode} {shown}")?;
         if let Some(verdict) = unit.verdict {
-            write!(self.out, " {}", verdict.name())?;
+            write!(out, " {}", verdict.name())?;
         }
         for relation in &unit.relations {
-            write!(self.out, " ({} {})", relation.kind.name(), scene.other_packet(place.packet, relation.packet))?;
+            write!(out, " ({} {})", relation.kind.name(), scene.other_packet(place.packet, relation.packet))?;
         }
         if unit.cut {
-            write!(self.out, " [cut short: {} of {} bytes captured]", bytes.len(), unit.length)?;
+            write!(out, " [cut short: {} of {} bytes captured]", bytes.len(), unit.length)?;
         }
         for finding in &unit.findings {
-            write!(self.out, " [{:?}: {finding}]", finding.kind.info().severity)?;
+            write!(out, " [{:?}: {finding}]", finding.kind.info().severity)?;
         }
-        writeln!(self.out)?;
+        writeln!(out)?;
         if self.style.verbose {
             for node in self.recorder.nodes() {
                 let text = limited(tree::text(&self.recorder, node, &[bytes]), node, self.style.max_bytes);
@@ -170,23 +162,17 @@ impl Printer {
                     0 => node.start.to_string(),
                     view => format!("{view}:{}", node.start),
                 };
-                writeln!(self.out, "    {start:>6}+{:<5} {:indent$}{}: {text}", node.length, "", node.field.label)?;
+                writeln!(out, "    {start:>6}+{:<5} {:indent$}{}: {text}", node.length, "", node.field.label)?;
             }
             if self.recorder.left_out() > 0 {
-                writeln!(self.out, "    {} more fields left out: there are too many", self.recorder.left_out())?;
+                writeln!(out, "    {} more fields left out: there are too many", self.recorder.left_out())?;
             }
         }
         Ok(())
     }
 
-    fn json(
-        &mut self,
-        place: &Place,
-        scene: Scene<'_>,
-        unit: &Unit,
-        bytes: &[u8],
-        record: Option<u64>,
-    ) -> io::Result<()> {
+    fn json(&self, subject: Subject<'_>, out: &mut impl Write) -> io::Result<()> {
+        let Subject { place, scene, unit, bytes, record } = subject;
         let mut all = tree::to_json_limited(&self.recorder, &[bytes], self.style.max_bytes);
         let fields = fields(unit, &mut all, self.style.verbose);
         let findings: Vec<Value> = unit
@@ -256,8 +242,8 @@ impl Printer {
         if self.style.verbose {
             line["frame"] = all;
         }
-        serde_json::to_writer(&mut self.out, &line)?;
-        writeln!(self.out)
+        serde_json::to_writer(&mut *out, &line)?;
+        writeln!(out)
     }
 }
 
