@@ -183,7 +183,10 @@ fn without_the_key_records_are_told_apart_and_one_finding_says_why() {
     assert_eq!(serious(&told), []);
     let records: Vec<_> = told.iter().filter(|told| told.name == "Encrypted").collect();
     assert_eq!(records.len(), 5);
-    assert_eq!(told.iter().flat_map(|told| &told.findings).collect::<Vec<_>>(), [&FindingKind::Encrypted]);
+    // what the ticket's length tells needs no key
+    let findings: Vec<_> =
+        told.iter().flat_map(|told| &told.findings).filter(|kind| **kind != FindingKind::OldKeyType).collect();
+    assert_eq!(findings, [&FindingKind::Encrypted]);
     let mut stream = Stream::new(None);
     let mut why = Vec::new();
     for (direction, bytes) in &flights {
@@ -193,7 +196,7 @@ fn without_the_key_records_are_told_apart_and_one_finding_says_why() {
             }
         });
     }
-    assert!(why[0].contains("the ticket of client.admin for osd"), "{why:?}");
+    assert!(why.iter().any(|why| why.contains("the ticket of client.admin for osd")), "{why:?}");
     // who sends is certain with the first choice or answer, and stays so
     let roles = |d: &Direction| Some(if *d == C { Role::Client } else { Role::Server });
     assert!(told.iter().skip(3).all(|told| told.sender == roles(&told.direction)), "{told:#?}");
