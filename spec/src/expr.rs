@@ -37,30 +37,6 @@ pub enum Type {
     Array(Box<Type>, u32),
 }
 
-impl fmt::Display for Type {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Type::Scalar(Scalar::Bytes(n)) => write!(f, "bytes<{n}>"),
-            Type::Scalar(scalar) => match SCALARS.iter().find(|(_, s)| s == scalar) {
-                Some((name, _)) => f.write_str(name),
-                None => write!(f, "{scalar:?}"),
-            },
-            Type::Named(name) => f.write_str(name),
-            Type::Blob(Prefix::U8) => f.write_str("blob<u8>"),
-            Type::Blob(Prefix::U16) => f.write_str("blob<u16>"),
-            Type::Blob(Prefix::U32) => f.write_str("blob"),
-            Type::Rest => f.write_str("rest"),
-            Type::Sized => f.write_str("sized"),
-            Type::Empty => f.write_str("empty"),
-            Type::List(item) => write!(f, "list<{item}>"),
-            Type::Counted(item) => write!(f, "counted<{item}>"),
-            Type::Map(key, value) => write!(f, "map<{key}, {value}>"),
-            Type::Optional(item) => write!(f, "optional<{item}>"),
-            Type::Array(item, n) => write!(f, "array<{item}, {n}>"),
-        }
-    }
-}
-
 /// The integer in front of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefix {
@@ -70,6 +46,17 @@ pub enum Prefix {
     U16,
     /// Four bytes, little-endian.
     U32,
+}
+
+impl Prefix {
+    /// Its bytes.
+    pub fn size(self) -> usize {
+        match self {
+            Prefix::U8 => 1,
+            Prefix::U16 => 2,
+            Prefix::U32 => 4,
+        }
+    }
 }
 
 /// A type that the wire layer knows by itself.
@@ -122,6 +109,16 @@ const SCALARS: &[(&str, Scalar)] = &[
     ("duration", Scalar::Duration),
 ];
 
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, SCALARS.iter().find(|(_, scalar)| scalar == self)) {
+            (Scalar::Bytes(n), _) => write!(f, "bytes<{n}>"),
+            (_, Some((name, _))) => f.write_str(name),
+            (other, None) => write!(f, "{other:?}"),
+        }
+    }
+}
+
 impl Scalar {
     /// The fewest bytes that it takes.
     pub fn min_size(self) -> usize {
@@ -138,6 +135,17 @@ impl Scalar {
     /// Whether it is an integer with a sign.
     pub fn is_signed(self) -> bool {
         matches!(self, Scalar::S8 | Scalar::S16 | Scalar::S32 | Scalar::S64)
+    }
+
+    /// Whether its bytes come in the other order than all else.
+    pub fn is_big_endian(self) -> bool {
+        matches!(self, Scalar::U16Be | Scalar::U32Be | Scalar::U64Be)
+    }
+
+    /// The numbers that it can hold, if it is an integer.
+    pub fn range(self) -> (i128, i128) {
+        let bits = 8 * self.min_size() as u32;
+        if self.is_signed() { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) }
     }
 
     /// Whether it is an integer, signed or not.
@@ -319,13 +327,6 @@ mod tests {
         assert_eq!(parse_type("entity_addr"), Ok(Type::Named("entity_addr".into())));
         for wrong in ["", "list", "list<u8", "bytes<u8>", "u8<u8>", "list<u8,u8>", "a b", "array<u8,-1>"] {
             assert!(parse_type(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_type_is_written_as_it_is_read() {
-        for text in ["u16be", "bytes<16>", "blob<u16>", "map<u64, list<optional<x>>>", "array<counted<blob>, 4>"] {
-            assert_eq!(parse_type(text).unwrap().to_string(), text);
         }
     }
 

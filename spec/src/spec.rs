@@ -105,6 +105,11 @@ impl Spec {
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
     }
 
+    /// Looks up all its names and reads all its expressions, or says what is wrong with them.
+    pub fn resolve(&self) -> Result<crate::Ir, Vec<Problem>> {
+        crate::resolve::resolve(self)
+    }
+
     /// Gives enums that are like another its values.
     fn share_values(&mut self, problems: &mut Vec<Problem>) {
         for index in 0..self.enums.len() {

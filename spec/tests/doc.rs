@@ -7,7 +7,7 @@ use msgr2_spec::{Spec, doc};
 
 fn text() -> (Spec, String) {
     let spec = Spec::embedded().unwrap();
-    let text = doc::markdown(&spec);
+    let text = doc::markdown(&spec.resolve().unwrap());
     (spec, text)
 }
 
@@ -92,7 +92,7 @@ fn there_is_a_diagram_for_each_role() {
 #[test]
 fn all_that_can_be_said_is_told() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/invented");
-    let text = doc::markdown(&Spec::from_folder(&folder).unwrap());
+    let text = doc::markdown(&Spec::from_folder(&folder).unwrap().resolve().unwrap());
     for words in [
         r#"It is text: `"three {word}/{marks}: {tiny}.\n"`, with numbers in lower-case hex and at most 30 bytes."#,
         r#"It is text: `"{number} and {type}!"`, with numbers in lower-case hex."#,

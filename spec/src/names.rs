@@ -5,7 +5,7 @@ use proc_macro2::Ident;
 use quote::format_ident;
 
 /// A field or function.
-pub(super) fn ident(name: &str) -> Ident {
+pub(crate) fn ident(name: &str) -> Ident {
     let name = name.to_snake_case();
     if syn::parse_str::<Ident>(&name).is_ok() { format_ident!("{name}") } else { format_ident!("r#{name}") }
 }
@@ -29,7 +29,7 @@ const CAPITALS: &[&str] =
     &["crc", "id", "v1", "v2", "cephx", "gid", "tid", "ip", "ipv4", "ipv6", "mon", "osd", "mds", "mgr", "hmac"];
 
 /// A label: the words of the name, the first letter large.
-pub(super) fn label(name: &str) -> String {
+pub(crate) fn label(name: &str) -> String {
     let mut words = name.split('_').map(|word| match word {
         "cephx" => "cephx".to_owned(),
         word if CAPITALS.contains(&word) => word.to_uppercase(),

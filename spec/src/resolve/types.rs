@@ -1,0 +1,180 @@
+//! Type expressions become nodes, each with its row in the table of fields.
+
+use indexmap::map::Entry;
+
+use super::Resolver;
+use crate::expr::{self, Scalar};
+use crate::ir::*;
+use crate::model::{self, Base, Display};
+use crate::names::{constant, label};
+
+/// What the fields of a node are called.
+#[derive(Clone, Copy)]
+pub(super) struct Naming<'n> {
+    /// Where names of types are looked up.
+    pub dialect: Option<DialectId>,
+    /// First part of the names of constants.
+    pub constant: &'n str,
+    /// First part of filter names.
+    pub filter: &'n str,
+    /// Name of the field.
+    pub name: &'n str,
+    /// One sentence.
+    pub doc: &'n str,
+    /// How it is shown.
+    pub display: &'n Display,
+    /// Where it stands.
+    pub site: &'n Site,
+}
+
+impl Naming<'_> {
+    /// The name of its constant.
+    pub(super) fn own_constant(&self) -> String {
+        format!("{}_{}", self.constant, constant(self.name))
+    }
+
+    /// Its filter name, with which those of its parts begin.
+    pub(super) fn own_filter(&self) -> String {
+        self.display.filter.clone().unwrap_or_else(|| format!("{}.{}", self.filter, self.name))
+    }
+
+    /// A row of the table of fields.
+    pub(super) fn row(&self, kind: Kind) -> FieldInfo {
+        FieldInfo {
+            site: self.site.clone(),
+            name: self.name.to_owned(),
+            filter: self.own_filter(),
+            label: self.display.label.clone().unwrap_or_else(|| label(self.name)),
+            doc: self.doc.to_owned(),
+            kind,
+            notation: match self.display.base {
+                Some(Base::Hex) => Notation::Hex,
+                _ if self.display.notation == Some(model::Notation::Packet) => Notation::Packet,
+                _ => Notation::Dec,
+            },
+            unit: self.display.unit.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Resolver<'_> {
+    /// Resolves a type that stands below a name.
+    pub(super) fn node(&mut self, naming: &Naming<'_>, ty: &expr::Type) -> Option<Node> {
+        use expr::Type as E;
+        let ty = match ty {
+            E::Scalar(scalar) => Type::Scalar(*scalar),
+            E::Named(name) => match self.lookup(naming.dialect, name).cloned() {
+                Some(ty) => ty,
+                None => {
+                    self.report(naming.site, format!("`{name}` names no type"));
+                    return None;
+                }
+            },
+            E::Blob(prefix) => Type::Blob(*prefix),
+            E::Rest => Type::Rest,
+            E::Sized => Type::Sized,
+            E::Empty => Type::Empty,
+            E::List(item) | E::Counted(item) | E::Array(item, _) => {
+                let field = self.list(naming);
+                let item = Box::new(self.part(naming, item)?);
+                let ty = match ty {
+                    E::List(_) => Type::List(item),
+                    E::Array(_, n) => Type::Array(item, *n),
+                    _ => Type::Counted(item),
+                };
+                return Some(Node { field, ty });
+            }
+            E::Map(key, value) => {
+                let field = self.list(naming);
+                let (constant, filter) = (naming.own_constant(), naming.own_filter());
+                let plain = Naming { display: &Display::default(), ..*naming };
+                let entry = FieldInfo { name: "entry".into(), filter: filter.clone(), ..plain.row(Kind::Entry) };
+                let entry = self.add(format!("{constant}_ENTRY"), entry);
+                let inner = Naming { constant: &constant, filter: &filter, ..plain };
+                let key = self.part(&Naming { name: "key", ..inner }, key)?;
+                let value = self.part(&Naming { name: "value", ..inner }, value)?;
+                return Some(Node { field, ty: Type::Map(entry, key.into(), value.into()) });
+            }
+            E::Optional(item) => {
+                let plain = Naming { display: &Display::default(), ..*naming };
+                let present =
+                    FieldInfo { filter: format!("{}.present", plain.own_filter()), ..plain.row(Kind::Present) };
+                let field = self.add(format!("{}_PRESENT", naming.own_constant()), present);
+                return Some(Node { field, ty: Type::Optional(self.part(naming, item)?.into()) });
+            }
+        };
+        let field = self.leaf(naming, &ty);
+        Some(Node { field, ty })
+    }
+
+    /// Resolves a type in another, where nothing can measure it.
+    pub(super) fn part(&mut self, naming: &Naming<'_>, ty: &expr::Type) -> Option<Node> {
+        if matches!(ty, expr::Type::Sized | expr::Type::Counted(_)) {
+            self.report(naming.site, "what another field measures must be all of a field");
+        }
+        self.node(naming, ty)
+    }
+
+    /// The field that is the number of a list's items.
+    fn list(&mut self, naming: &Naming<'_>) -> FieldId {
+        let shown = Display { label: naming.display.label.clone(), ..Display::default() };
+        let row = Naming { display: &shown, ..*naming }.row(Kind::List);
+        let row = FieldInfo { filter: format!("{}.count", naming.own_filter()), ..row };
+        self.add(format!("{}_COUNT", naming.own_constant()), row)
+    }
+
+    /// The field of a type that has only one.
+    pub(super) fn leaf(&mut self, naming: &Naming<'_>, ty: &Type) -> FieldId {
+        let base = match ty {
+            Type::Enum(id) => self.ir[*id].display.base,
+            Type::Flags(_) => Some(Base::Hex),
+            _ => None,
+        };
+        let display = Display { base: naming.display.base.or(base), ..naming.display.clone() };
+        let row = Naming { display: &display, ..*naming }.row(self.kind(ty));
+        self.add(naming.own_constant(), row)
+    }
+
+    fn kind(&self, ty: &Type) -> Kind {
+        match ty {
+            Type::Scalar(scalar) => scalar_kind(*scalar),
+            Type::Enum(id) => Kind::Enum(self.ir[*id].base.min_size() as u8, *id),
+            Type::Flags(id) => Kind::Flags(self.ir[*id].base.min_size() as u8, *id),
+            Type::Struct(id) => Kind::Struct(self.written[id.0].summary.is_some()),
+            Type::Blob(_) | Type::Rest | Type::Sized => Kind::Bytes,
+            Type::Empty => Kind::Struct(false),
+            Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Array(..) => Kind::List,
+            Type::Optional(_) => Kind::Present,
+            Type::Union(_) => Kind::Switch,
+        }
+    }
+
+    /// Enters a row into the table of fields, unless it is there already.
+    pub(super) fn add(&mut self, constant: String, row: FieldInfo) -> FieldId {
+        let (id, first) = match self.ir.fields.entry(constant) {
+            Entry::Occupied(entry) => (entry.index(), entry.get().clone()),
+            Entry::Vacant(entry) => return FieldId(entry.insert_entry(row).index()),
+        };
+        if (&first.name, &first.filter, first.kind) != (&row.name, &row.filter, row.kind) {
+            let what = format!("{} and {} become one field in generated code", first.filter, row.filter);
+            self.report(&row.site, what);
+        }
+        FieldId(id)
+    }
+}
+
+fn scalar_kind(scalar: Scalar) -> Kind {
+    match scalar {
+        Scalar::F32 | Scalar::F64 => Kind::Float(scalar.min_size() as u8),
+        Scalar::Bool => Kind::Bool,
+        Scalar::Text => Kind::Text,
+        Scalar::Bytes(_) => Kind::Bytes,
+        Scalar::Ipv4 => Kind::Ipv4,
+        Scalar::Ipv6 => Kind::Ipv6,
+        Scalar::Uuid => Kind::Uuid,
+        Scalar::Utime => Kind::Time,
+        Scalar::Duration => Kind::Duration,
+        integer if integer.is_signed() => Kind::Signed(integer.min_size() as u8),
+        integer => Kind::Unsigned(integer.min_size() as u8),
+    }
+}
