@@ -150,19 +150,8 @@ impl Scalar {
 
     /// Whether it is an integer, signed or not.
     pub fn is_integer(self) -> bool {
-        !matches!(
-            self,
-            Scalar::F32
-                | Scalar::F64
-                | Scalar::Bool
-                | Scalar::Text
-                | Scalar::Bytes(_)
-                | Scalar::Ipv4
-                | Scalar::Ipv6
-                | Scalar::Uuid
-                | Scalar::Utime
-                | Scalar::Duration
-        )
+        use Scalar::*;
+        self.is_signed() || self.is_big_endian() || matches!(self, U8 | U16 | U32 | U64)
     }
 }
 

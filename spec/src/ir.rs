@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use crate::expr::{Operator, Prefix, Scalar};
 use crate::load::Problem;
 use crate::model;
-use crate::model::{At, Described, Display, EnumValue, Finding, Flag, From, Limit, Named, Role, Versioned};
+use crate::model::{At, Described, Display, Finding, From, Limit, Role, Versioned};
 use crate::names::constant;
 
 /// Items by name, each with the place where it stands.
@@ -141,18 +141,8 @@ pub struct Enum {
     pub dialect: Option<DialectId>,
     /// The integer on the wire.
     pub base: Scalar,
-    /// One sentence.
-    pub doc: String,
-    /// The first release with it.
-    pub release: String,
-    /// Where the facts come from.
-    pub source: String,
-    /// How the number is shown.
-    pub display: Display,
-    /// The enum from which it has its values.
-    pub like: Option<String>,
-    /// Name to number.
-    pub values: Named<EnumValue>,
+    /// What the spec says of it.
+    pub says: model::Enum,
 }
 
 /// Bits with names.
@@ -164,16 +154,8 @@ pub struct Flags {
     pub name: String,
     /// The integer on the wire.
     pub base: Scalar,
-    /// One sentence.
-    pub doc: String,
-    /// The first release with them.
-    pub release: String,
-    /// Where the facts come from.
-    pub source: String,
-    /// How the word is shown.
-    pub display: Display,
-    /// Name to bit or bits.
-    pub values: Named<Flag>,
+    /// What the spec says of them.
+    pub says: model::Flags,
 }
 
 /// A value on the wire, and the field as which a reader shows it.
@@ -329,7 +311,7 @@ pub enum Piece {
 }
 
 /// Everything with fields: a structure, the payload of a frame, the body of a message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Body {
     /// Where it stands.
     pub site: Site,
@@ -372,9 +354,10 @@ pub struct Body {
 }
 
 /// What a body is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum BodyKind {
     /// A structure.
+    #[default]
     Struct,
     /// The payload of a frame.
     Frame {
@@ -419,9 +402,14 @@ impl Body {
         matches!(self.kind, BodyKind::Frame { segmented: true, .. })
     }
 
-    /// Who sends it, if it is a frame.
-    pub fn sender(&self) -> Option<From> {
-        if let BodyKind::Frame { from, .. } = self.kind { Some(from) } else { None }
+    /// Whether it is a frame that a role may send.
+    pub fn may_come_from(&self, role: Role) -> bool {
+        match self.kind {
+            BodyKind::Frame { from: From::Both, .. } => true,
+            BodyKind::Frame { from: From::Client, .. } => role == Role::Client,
+            BodyKind::Frame { from: From::Server, .. } => role == Role::Server,
+            _ => false,
+        }
     }
 
     /// The newest version, and the oldest reader that understands it, where readers skip what is appended.
@@ -860,8 +848,7 @@ impl Ir {
     pub fn min_size(&self, ty: &Type) -> usize {
         match ty {
             Type::Scalar(scalar) => scalar.min_size(),
-            Type::Enum(id) => self[*id].base.min_size(),
-            Type::Flags(id) => self[*id].base.min_size(),
+            Type::Enum(_) | Type::Flags(_) => ty.integer(self).map_or(0, Scalar::min_size),
             Type::Struct(id) => self.body_min_size(&self[*id]),
             Type::Blob(prefix) => prefix.size(),
             Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Union(_) => 0,
@@ -885,16 +872,23 @@ impl Ir {
         header + fields.map(|field| self.min_size(&field.node.ty)).sum::<usize>()
     }
 
+    /// The name of a type that has one.
+    pub fn name(&self, ty: &Type) -> &str {
+        match ty {
+            Type::Enum(id) => &self[*id].name,
+            Type::Flags(id) => &self[*id].name,
+            Type::Struct(id) => &self[*id].name,
+            _ => "",
+        }
+    }
+
     /// A type as the spec writes it.
     pub fn written(&self, ty: &Type) -> String {
         match ty {
             Type::Scalar(scalar) => scalar.to_string(),
-            Type::Enum(id) => self[*id].name.clone(),
-            Type::Flags(id) => self[*id].name.clone(),
-            Type::Struct(id) => self[*id].name.clone(),
+            Type::Enum(_) | Type::Flags(_) | Type::Struct(_) => self.name(ty).to_owned(),
             Type::Blob(Prefix::U32) => "blob".to_owned(),
-            Type::Blob(Prefix::U16) => "blob<u16>".to_owned(),
-            Type::Blob(Prefix::U8) => "blob<u8>".to_owned(),
+            Type::Blob(prefix) => format!("blob<u{}>", 8 * prefix.size()),
             Type::Rest => "rest".to_owned(),
             Type::Sized => "sized".to_owned(),
             Type::Empty => "empty".to_owned(),

@@ -1,7 +1,7 @@
 //! What a spec file can say: the serde model, from which the JSON Schema for editors is made too.
 //!
-//! The model holds the files as they are written. [`crate::Spec`] puts them together, resolves names and
-//! inheritance, and is what lint and generators read.
+//! The model holds the files as they are written. [`crate::Spec`] puts them together, and [`crate::Ir`] is what
+//! becomes of it once names and expressions are resolved.
 
 use std::fmt;
 use std::ops::Range;
@@ -692,19 +692,6 @@ pub struct State {
     pub on: IndexMap<String, Moves>,
 }
 
-impl State {
-    /// All ways out of it and back into it.
-    pub fn moves(&self) -> impl Iterator<Item = &Move> {
-        self.on.values().chain(self.acts.values()).flat_map(Moves::all)
-    }
-
-    /// Whether a tag may be sent in it, or on leaving it.
-    pub fn may_send(&self, tag: &str) -> bool {
-        let mut named = self.sends.iter().chain(self.acts.keys()).chain(self.moves().flat_map(|way| &way.sends));
-        named.any(|sent| sent == tag)
-    }
-}
-
 /// Where something leads.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -780,11 +767,6 @@ pub struct Message {
 }
 
 impl Message {
-    /// The first part of its fields' filter names.
-    pub fn filter(&self, name: &str) -> String {
-        self.display.filter.clone().unwrap_or_else(|| format!("msgr2.{name}"))
-    }
-
     /// Where the fields of front, middle and data are among all [`fields`](Self::fields).
     pub fn parts(&self) -> [Range<usize>; 3] {
         let (middle, data) = (self.front.len(), self.front.len() + self.middle.len());

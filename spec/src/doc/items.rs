@@ -44,17 +44,17 @@ impl Doc<'_> {
     }
 
     fn enumeration(&self, page: &mut Page, e: &Enum) {
-        page.line(&format!("{} On the wire: {}.", prose(&e.doc), code(&e.base.to_string())));
+        page.line(&format!("{} On the wire: {}.", prose(&e.says.doc), code(&e.base.to_string())));
         page.gap();
-        origin_of(page, Some(&e.release), Some(&e.source));
-        if let Some(like) = &e.like {
+        origin_of(page, Some(&e.says.release), Some(&e.says.source));
+        if let Some(like) = &e.says.like {
             page.line(&format!("Its values are those of [{like}](#enum-{like})."));
             page.gap();
             return;
         }
-        let hex = e.display.base == Some(Base::Hex);
+        let hex = e.says.display.base == Some(Base::Hex);
         let number = |n: i64| if hex { format!("{n:#x}") } else { n.to_string() };
-        let mut values: Vec<_> = e.values.iter().collect();
+        let mut values: Vec<_> = e.says.values.iter().collect();
         values.sort_by_key(|(_, value)| value.number);
         let rows = values.into_iter().map(|(name, value)| {
             let numbers = match value.to {
@@ -70,10 +70,10 @@ impl Doc<'_> {
         self.section(page, "flags");
         for f in &self.ir.flags {
             page.heading(3, &format!("flags-{}", f.name), &f.name);
-            page.line(&format!("{} On the wire: {}.", prose(&f.doc), code(&f.base.to_string())));
+            page.line(&format!("{} On the wire: {}.", prose(&f.says.doc), code(&f.base.to_string())));
             page.gap();
-            origin_of(page, Some(&f.release), Some(&f.source));
-            let rows = f.values.iter().map(|(name, flag)| {
+            origin_of(page, Some(&f.says.release), Some(&f.says.source));
+            let rows = f.says.values.iter().map(|(name, flag)| {
                 let bits: Vec<String> = flag.bit.iter().chain(&flag.bits).map(u8::to_string).collect();
                 let mut doc = prose(&flag.doc);
                 if let Some(with) = &flag.with {

@@ -112,8 +112,8 @@ impl Doc<'_> {
     fn type_link(&self, ty: &Type) -> Option<String> {
         Some(match ty {
             Type::Enum(id) if self.ir[*id].dialect.is_some() => format!("[{}](#frames)", self.ir[*id].name),
-            Type::Enum(id) => format!("[{0}](#enum-{0})", self.ir[*id].name),
-            Type::Flags(id) => format!("[{0}](#flags-{0})", self.ir[*id].name),
+            Type::Enum(_) => format!("[{0}](#enum-{0})", self.ir.name(ty)),
+            Type::Flags(_) => format!("[{0}](#flags-{0})", self.ir.name(ty)),
             Type::Struct(id) => self.body_link(*id),
             _ => return None,
         })

@@ -3,6 +3,7 @@
 use super::Lint;
 use crate::doc::UNRELEASED;
 use crate::ir::*;
+use crate::model;
 
 impl Lint<'_> {
     pub(super) fn docs(&mut self) {
@@ -18,7 +19,8 @@ impl Lint<'_> {
         for finding in ir.findings.values().filter(|finding| finding.summary.is_empty()) {
             self.report(&finding.site, "has no summary");
         }
-        for Enum { site, doc, release, source, like, values, .. } in ir.enums.iter().filter(|e| e.dialect.is_none()) {
+        for Enum { site, says, .. } in ir.enums.iter().filter(|e| e.dialect.is_none()) {
+            let model::Enum { doc, release, source, like, values, .. } = says;
             self.sentence(site, doc);
             self.origin(site, Some(release), Some(source));
             for (name, value) in values.iter().filter(|_| like.is_none()) {
@@ -27,7 +29,8 @@ impl Lint<'_> {
                 self.later(&site, value.release.as_deref(), release);
             }
         }
-        for Flags { site, doc, release, source, values, .. } in &ir.flags {
+        for Flags { site, says, .. } in &ir.flags {
+            let model::Flags { doc, release, source, values, .. } = says;
             self.sentence(site, doc);
             self.origin(site, Some(release), Some(source));
             for (name, flag) in values {

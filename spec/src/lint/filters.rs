@@ -20,7 +20,7 @@ impl Lint<'_> {
         // flags and findings have filter names, too
         let flags = ir.flags.iter().flat_map(|word| {
             let filter = |name: &str| format!("msgr2.{}.{}", word.name, name.to_lowercase());
-            word.values.iter().map(move |(name, flag)| (word.site.part(name, flag.line), filter(name)))
+            word.says.values.iter().map(move |(name, flag)| (word.site.part(name, flag.line), filter(name)))
         });
         let findings =
             ir.findings.iter().map(|(name, finding)| (finding.site.clone(), format!("msgr2.finding.{name}")));

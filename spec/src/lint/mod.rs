@@ -15,7 +15,6 @@ mod types;
 
 use crate::ir::*;
 use crate::load::Problem;
-use crate::model;
 
 /// All that is wrong with a spec that resolves. Nothing, if code and documentation can be made of it.
 pub fn check(ir: &Ir) -> Vec<Problem> {
@@ -45,14 +44,5 @@ struct Lint<'a> {
 impl Lint<'_> {
     fn report(&mut self, site: &Site, what: impl Into<String>) {
         self.problems.push(site.problem(what));
-    }
-}
-
-/// Whether a role may send what comes from there.
-fn may_send(from: model::From, role: model::Role) -> bool {
-    match from {
-        model::From::Both => true,
-        model::From::Client => role == model::Role::Client,
-        model::From::Server => role == model::Role::Server,
     }
 }

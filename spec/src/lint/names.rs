@@ -21,13 +21,13 @@ impl Lint<'_> {
         sections!(common, context, limits, findings, guards, actions);
         for e in ir.enums.iter().filter(|e| e.dialect.is_none()) {
             self.snake(&e.site, &e.name);
-            if e.like.is_none() {
-                self.constants(&e.site, e.values.iter().map(|(name, value)| (name.as_str(), value.line)));
+            if e.says.like.is_none() {
+                self.constants(&e.site, e.says.values.iter().map(|(name, value)| (name.as_str(), value.line)));
             }
         }
         for f in &ir.flags {
             self.snake(&f.site, &f.name);
-            self.constants(&f.site, f.values.iter().map(|(name, flag)| (name.as_str(), flag.line)));
+            self.constants(&f.site, f.says.values.iter().map(|(name, flag)| (name.as_str(), flag.line)));
         }
         for body in &ir.bodies {
             self.snake(&body.site, &body.name);

@@ -27,9 +27,9 @@ impl Lint<'_> {
     fn enumeration(&mut self, e: &Enum) {
         let (site, (low, high)) = (&e.site, e.base.range());
         let mut ranges: Vec<(i64, i64, &str)> = Vec::new();
-        for (name, value) in &e.values {
+        for (name, value) in &e.says.values {
             // borrowed values stand in another file
-            let site = if e.like.is_some() { site.clone() } else { site.part(name, value.line) };
+            let site = if e.says.like.is_some() { site.clone() } else { site.part(name, value.line) };
             let last = value.to.unwrap_or(value.number);
             if value.to.is_some_and(|to| to <= value.number) {
                 self.report(&site, format!("the range {} to {last} is no range", value.number));
@@ -39,14 +39,14 @@ impl Lint<'_> {
                 self.report(&site, format!("`{name}` doesn't fit into {}", e.base));
             }
             let overlaps = |(first, to, _): &&(i64, i64, &str)| *first <= last && value.number <= *to;
-            if e.like.is_none()
+            if e.says.like.is_none()
                 && let Some((_, _, other)) = ranges.iter().find(overlaps)
             {
                 self.report(&site, format!("shares a number with `{other}`"));
             }
             ranges.push((value.number, last, name));
         }
-        if e.values.is_empty() {
+        if e.says.values.is_empty() {
             self.report(site, "has no values");
         }
     }
@@ -55,7 +55,7 @@ impl Lint<'_> {
         let site = &f.site;
         let width = 8 * f.base.min_size() as u32;
         let mut masks: HashMap<(u64, bool), &str> = HashMap::new();
-        for (name, flag) in &f.values {
+        for (name, flag) in &f.says.values {
             let site = site.part(name, flag.line);
             match (flag.bit, flag.bits.len()) {
                 (Some(_), 0) | (None, 2..) => {}
@@ -72,7 +72,7 @@ impl Lint<'_> {
             if flag.bits.len() > mask.count_ones() as usize && flag.bits.iter().all(|b| u32::from(*b) < width) {
                 self.report(&site, "a bit stands twice in bits");
             }
-            let companion = flag.with.as_ref().map(|with| f.values.get(with).filter(|other| other.mask() == mask));
+            let companion = flag.with.as_ref().map(|with| f.says.values.get(with).filter(|other| other.mask() == mask));
             if let Some(None) = companion {
                 self.report(&site, "`with` names no flag with the same bits");
             }
@@ -88,7 +88,7 @@ impl Lint<'_> {
                 }
             }
         }
-        if f.values.is_empty() {
+        if f.says.values.is_empty() {
             self.report(site, "has no values");
         }
     }

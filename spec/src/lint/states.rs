@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, may_send};
+use super::Lint;
 use crate::ir::*;
 use crate::model::Role;
 
@@ -33,15 +33,14 @@ impl Lint<'_> {
         }
         for id in dialect.tags.values() {
             let (body, event) = (&self.ir[*id], Event::Frame(*id));
-            let BodyKind::Frame { from, envelope, .. } = body.kind else { continue };
-            if envelope {
+            if matches!(body.kind, BodyKind::Frame { envelope: true, .. }) {
                 if dialect.states.values().flatten().any(|state| state.awaits(event)) {
                     self.report(&body.site, "belongs to the envelope, but a state awaits it");
                 }
                 continue;
             }
             for (sender, receiver) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
-                if !may_send(from, sender) {
+                if !body.may_come_from(sender) {
                     continue;
                 }
                 if !dialect.states[&receiver].iter().any(|state| state.awaits(event)) {
@@ -141,7 +140,7 @@ impl Lint<'_> {
     pub(super) fn may_send(&self, event: Event, role: Role) -> bool {
         match event {
             Event::Banner => true,
-            Event::Frame(id) => self.ir[id].sender().is_some_and(|from| may_send(from, role)),
+            Event::Frame(id) => self.ir[id].may_come_from(role),
         }
     }
 

@@ -1,11 +1,9 @@
 //! Bodies in the order of the table of fields: what dialects share, messages, and each dialect with its frames.
 
 use super::Resolver;
-use super::fields::Scope;
 use super::types::Naming;
 use crate::expr::{self, parse_template};
 use crate::ir::*;
-use crate::model::Display;
 use crate::names::constant;
 
 impl Resolver<'_> {
@@ -25,58 +23,60 @@ impl Resolver<'_> {
     }
 
     fn body(&mut self, id: BodyId) {
-        let body = &self.ir[id];
-        let (site, dialect, name) = (body.site.clone(), body.dialect, body.type_name());
-        let (message, frame, segmented) = (body.is_message(), body.is_frame(), body.is_segmented());
-        let module = dialect.map(|dialect| format!("{}_", self.ir[dialect].module())).unwrap_or_default();
-        let scope = Scope { dialect, constant: constant(&format!("{module}{name}")), filter: body.filter.clone() };
-
+        let body = self.ir[id].clone();
+        let (site, message) = (&body.site, body.is_message());
+        let module = body.dialect.map(|dialect| format!("{}_", self.ir[dialect].module())).unwrap_or_default();
+        let naming = Naming {
+            dialect: body.dialect,
+            constant: &constant(&format!("{module}{}", body.type_name())),
+            filter: &body.filter,
+            name: &body.name,
+            doc: &body.doc,
+            display: &body.display,
+            site,
+        };
         let version = self.written[id.0].version.or(body.versioned.as_ref().map(|_| "struct_v"));
         self.ir.bodies[id.0].version = version.and_then(|version| match self.operand(id, 0, version) {
             Ok(operand) => Some(operand),
             Err(_) if message => None, // that there is no such variable is told once
             Err(_) => {
-                self.report(&site, format!("`version: {version}` names no context variable"));
+                self.report(site, format!("`version: {version}` names no context variable"));
                 None
             }
         });
-        if message || segmented {
-            self.around(id, &scope);
+        if message || body.is_segmented() {
+            self.around(id, &naming);
         }
         for index in 0..self.written[id.0].fields.len() {
-            if let Some(field) = self.field(id, index, &scope) {
+            if let Some(field) = self.field(id, index, &naming) {
                 self.ir.bodies[id.0].fields.push(field);
             }
         }
-        if frame {
-            self.around(id, &scope);
+        if body.is_frame() {
+            self.around(id, &naming);
         }
         if let Some((key, text)) = self.written[id.0].summary {
-            self.ir.bodies[id.0].summary = self.template(&site, id, key, text);
+            self.ir.bodies[id.0].summary = self.template(site, id, key, text);
         }
         if let Some(text) = self.written[id.0].text {
-            self.ir.bodies[id.0].text = self.text(&site, id, text);
+            self.ir.bodies[id.0].text = self.text(site, id, text);
         }
     }
 
     /// The field around the whole of a frame or message.
-    fn around(&mut self, id: BodyId, scope: &Scope) {
-        let body = self.ir[id].clone();
-        let field = if body.is_message() {
-            let naming =
-                Naming { filter: "msgr2", name: &body.name, ..scope.naming(&body.site, &body.doc, &body.display) };
-            let row = naming.row(Kind::Struct(self.written[id.0].summary.is_some()));
-            self.add(scope.constant.clone(), row)
+    fn around(&mut self, id: BodyId, naming: &Naming<'_>) {
+        let field = if self.ir[id].is_message() {
+            let text = self.written[id.0].summary.is_some();
+            self.add(naming.constant.to_owned(), Naming { filter: "msgr2", ..*naming }.row(Kind::Struct(text)))
         } else {
-            self.frame_field(scope, &body.site, &body.name, &body.doc)
+            self.frame_field(naming)
         };
         self.ir.bodies[id.0].around = Some(field);
     }
 
-    pub(super) fn frame_field(&mut self, scope: &Scope, site: &Site, name: &str, doc: &str) -> FieldId {
-        let display = Display::default();
-        let naming = Naming { filter: "msgr2", name, ..scope.naming(site, doc, &display) };
-        self.add(format!("{}_FRAME", scope.constant), naming.row(Kind::Struct(false)))
+    pub(super) fn frame_field(&mut self, naming: &Naming<'_>) -> FieldId {
+        let row = Naming { filter: "msgr2", ..*naming }.row(Kind::Struct(false));
+        self.add(format!("{}_FRAME", naming.constant), row)
     }
 
     fn text(&mut self, site: &Site, id: BodyId, text: &str) -> Option<Text> {

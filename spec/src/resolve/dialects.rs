@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::fields::Scope;
+use super::types::Naming;
 use super::{BANNER, Resolver};
 use crate::ir::*;
 use crate::model::{self, At, Moves, Named, Role};
@@ -21,12 +21,15 @@ impl<'a> Resolver<'a> {
         let Some(body) = self.structure(Some(dialect), &banner.ty) else {
             return self.report(&site, format!("`{}` names no structure", banner.ty));
         };
-        let scope = Scope {
+        let around = self.frame_field(&Naming {
             dialect: Some(dialect),
-            constant: constant(&format!("{}_{}", view.module(), banner.ty)),
-            filter: String::new(),
-        };
-        let around = self.frame_field(&scope, &site, &banner.ty, "The banner.");
+            constant: &constant(&format!("{}_{}", view.module(), banner.ty)),
+            filter: "msgr2",
+            name: &banner.ty,
+            doc: "The banner.",
+            display: &model::Display::default(),
+            site: &site,
+        });
         let info = banner.info.as_ref().and_then(|text| self.template(&site, body, "info", text));
         self.ir.dialects[dialect.0].banner = Some(Placed { site, item: Banner { own: true, body, around, info } });
     }

@@ -1,34 +1,20 @@
 //! One field: its type, what it holds, what it is made of, when it is there.
 
-use super::Resolver;
-use super::WrittenField;
 use super::paths::conditional;
 use super::types::Naming;
+use super::{Resolver, WrittenField};
 use crate::expr::{self, Scalar, parse_hex};
 use crate::ir::*;
 use crate::model::{self, Constant, Display, Switch, TypeRef};
 
-/// What the names of a body's fields begin with.
-pub(super) struct Scope {
-    pub dialect: Option<DialectId>,
-    /// First part of the names of field constants.
-    pub constant: String,
-    /// First part of filter names.
-    pub filter: String,
-}
+/// Of a secret that can't be one.
+const SECRET: &str = "only bytes and texts can be secret, and neither constants nor what holds something";
 
-impl Scope {
-    /// Names in it, of which the last is still to be said.
-    pub(super) fn naming<'n>(&'n self, site: &'n Site, doc: &'n str, display: &'n Display) -> Naming<'n> {
-        Naming { dialect: self.dialect, constant: &self.constant, filter: &self.filter, name: "", doc, display, site }
-    }
-}
-
-impl<'a> Resolver<'a> {
-    pub(super) fn field(&mut self, id: BodyId, index: usize, scope: &Scope) -> Option<Field> {
+impl Resolver<'_> {
+    pub(super) fn field(&mut self, id: BodyId, index: usize, body: &Naming<'_>) -> Option<Field> {
         let WrittenField { field, ty, holds } = self.written[id.0].fields[index].clone();
         let site = &self.ir[id].site.part(&field.name, field.line);
-        let naming = Naming { name: &field.name, ..scope.naming(site, &field.doc, &field.display) };
+        let naming = Naming { name: &field.name, doc: &field.doc, display: &field.display, site, ..*body };
         let (node, content) = match (&field.holds, &field.ty) {
             (None, TypeRef::Expr(_)) if field.secret => (self.secret(&naming, ty.as_ref()?), None),
             (None, TypeRef::Expr(_)) => (self.node(&naming, ty.as_ref()?)?, None),
@@ -134,7 +120,8 @@ impl<'a> Resolver<'a> {
         let Type::Enum(id) = ty else {
             return Err(format!("case `{case}` is a name, but what decides is no enum"));
         };
-        let value = self.ir[*id].values.get(case).ok_or_else(|| format!("case `{case}` is no value of the enum"))?;
+        let value =
+            self.ir[*id].says.values.get(case).ok_or_else(|| format!("case `{case}` is no value of the enum"))?;
         Ok((value.number, value.to.unwrap_or(value.number)))
     }
 
@@ -161,10 +148,7 @@ impl<'a> Resolver<'a> {
             E::Rest => Type::Rest,
             E::Scalar(scalar @ (Scalar::Text | Scalar::Bytes(_))) => Type::Scalar(*scalar),
             _ => {
-                self.report(
-                    naming.site,
-                    "only bytes and texts can be secret, and neither constants nor what holds something",
-                );
+                self.report(naming.site, SECRET);
                 Type::Empty
             }
         };
@@ -173,21 +157,19 @@ impl<'a> Resolver<'a> {
 
     /// What a field can't be at once.
     fn exclusive(&mut self, site: &Site, field: &model::Field, node: &Node) {
-        if field.holds.is_some() && field.sealed.is_some() {
-            self.report(site, "holds something in the clear or sealed, not both");
-        }
-        if field.sealed.is_some() && !matches!(node.ty, Type::Blob(_) | Type::Sized | Type::Rest) {
-            self.report(site, "only a blob, `sized` or `rest` can hold something");
-        }
-        if field.secret && (field.holds.is_some() || field.sealed.is_some() || field.equals.is_some()) {
-            self.report(site, "only bytes and texts can be secret, and neither constants nor what holds something");
-        }
-        if field.equals.is_some() && (field.holds.is_some() || field.sealed.is_some()) {
-            self.report(site, "a constant holds nothing");
-        }
-        let ways = [field.equals.is_some(), field.length_of.is_some(), !field.count_of.is_empty()];
-        if ways.iter().filter(|is| **is).count() > 1 {
-            self.report(site, "is a length, a count or a constant, not two of them");
+        let (holds, constant) = (field.holds.is_some() || field.sealed.is_some(), field.equals.is_some());
+        let bytes = matches!(node.ty, Type::Blob(_) | Type::Sized | Type::Rest);
+        let ways = [constant, field.length_of.is_some(), !field.count_of.is_empty()];
+        for (wrong, what) in [
+            (field.holds.is_some() && field.sealed.is_some(), "holds something in the clear or sealed, not both"),
+            (holds && !bytes, "only a blob, `sized` or `rest` can hold something"),
+            (field.secret && (holds || constant), SECRET),
+            (constant && holds, "a constant holds nothing"),
+            (ways.iter().filter(|is| **is).count() > 1, "is a length, a count or a constant, not two of them"),
+        ] {
+            if wrong {
+                self.report(site, what);
+            }
         }
     }
 

@@ -24,8 +24,14 @@ pub(crate) const BANNER: &str = "banner";
 
 /// Resolves a spec, or says all that is wrong with its names and expressions.
 pub(crate) fn resolve(spec: &Spec) -> Result<Ir, Vec<Problem>> {
-    let mut resolver =
-        Resolver { spec, ir: Ir::default(), written: Vec::new(), names: HashMap::new(), problems: Vec::new() };
+    let mut resolver = Resolver {
+        spec,
+        ir: Ir::default(),
+        written: Vec::new(),
+        names: HashMap::new(),
+        taken: HashMap::new(),
+        problems: Vec::new(),
+    };
     resolver.sections();
     resolver.declare();
     resolver.context();
@@ -46,10 +52,13 @@ struct Resolver<'a> {
     written: Vec<Written<'a>>,
     /// What names mean to all, or in a dialect.
     names: HashMap<(Option<DialectId>, String), Type>,
+    /// Which names are taken in generated code.
+    taken: declare::Taken,
     problems: Vec<Problem>,
 }
 
 /// Of a body what is to be resolved.
+#[derive(Default)]
 struct Written<'a> {
     fields: Vec<WrittenField<'a>>,
     /// The number that tells its version, where no header does.

@@ -126,7 +126,7 @@ impl Resolver<'_> {
     /// The field of a type that has only one.
     pub(super) fn leaf(&mut self, naming: &Naming<'_>, ty: &Type) -> FieldId {
         let base = match ty {
-            Type::Enum(id) => self.ir[*id].display.base,
+            Type::Enum(id) => self.ir[*id].says.display.base,
             Type::Flags(_) => Some(Base::Hex),
             _ => None,
         };

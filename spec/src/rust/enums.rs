@@ -13,9 +13,9 @@ impl Generator<'_> {
     /// A newtype over the integer, with a constant for each name.
     pub(super) fn enumeration(&self, id: EnumId) -> TokenStream {
         let e = &self.ir[id];
-        let (base, doc) = (scalar_type(e.base), &e.doc);
+        let (base, doc) = (scalar_type(e.base), &e.says.doc);
         let (ident, info) = (format_ident!("{}", pascal(&e.name)), format_ident!("{}", self.ir.enum_constant(id)));
-        let constants = e.values.iter().map(|(name, value)| {
+        let constants = e.says.values.iter().map(|(name, value)| {
             let (name, number) = (format_ident!("{}", constant(name)), Literal::i64_unsuffixed(value.number));
             let doc = &value.doc;
             quote!(#[doc = #doc] pub const #name: Self = Self(#number);)
@@ -31,8 +31,9 @@ impl Generator<'_> {
 
     pub(super) fn flag_word(&self, f: &Flags) -> TokenStream {
         let base = scalar_type(f.base);
-        let (ident, info, doc) = (format_ident!("{}", pascal(&f.name)), format_ident!("{}", constant(&f.name)), &f.doc);
-        let flags = f.values.iter().map(|(name, flag)| {
+        let (ident, info, doc) =
+            (format_ident!("{}", pascal(&f.name)), format_ident!("{}", constant(&f.name)), &f.says.doc);
+        let flags = f.says.values.iter().map(|(name, flag)| {
             let (name, doc) = (format_ident!("{}", constant(name)), &flag.doc);
             let mask = Literal::u64_unsuffixed(flag.mask());
             quote!(#[doc = #doc] pub const #name: Self = Self(#mask);)
@@ -50,14 +51,14 @@ impl Generator<'_> {
     pub(super) fn infos(&self) -> TokenStream {
         let enums = (0..self.ir.enums.len()).map(|index| self.enum_info(EnumId(index)));
         let flags = self.ir.flags.iter().map(|f| {
-            let (word, doc) = (&f.name, &f.doc);
-            let flags = f.values.iter().map(|(name, flag)| {
+            let (word, doc) = (&f.name, &f.says.doc);
+            let flags = f.says.values.iter().map(|(name, flag)| {
                 let (mask, doc) = (flag.mask(), &flag.doc);
                 let filter = format!("msgr2.{word}.{}", name.to_lowercase());
                 let retired = flag.retired.as_deref().unwrap_or_default();
                 quote!(Flag { mask: #mask, name: #name, filter: #filter, retired: #retired, doc: #doc },)
             });
-            let (ident, hex) = (format_ident!("{}", constant(word)), f.display.notation == Some(Notation::Hex));
+            let (ident, hex) = (format_ident!("{}", constant(word)), f.says.display.notation == Some(Notation::Hex));
             quote! {
                 #[doc = #doc]
                 pub static #ident: FlagsInfo = FlagsInfo { name: #word, hex: #hex, flags: &[#(#flags)*] };
@@ -67,9 +68,9 @@ impl Generator<'_> {
     }
 
     fn enum_info(&self, id: EnumId) -> TokenStream {
-        let Enum { name, base, values, .. } = &self.ir[id];
+        let Enum { name, base, says, .. } = &self.ir[id];
         let (ident, signed) = (format_ident!("{}", self.ir.enum_constant(id)), base.is_signed());
-        let mut values: Vec<_> = values.iter().collect();
+        let mut values: Vec<_> = says.values.iter().collect();
         values.sort_by_key(|(_, value)| value.number);
         let values = values.into_iter().map(|(name, value)| {
             let (number, to, doc) = (value.number, value.to.unwrap_or(value.number), &value.doc);

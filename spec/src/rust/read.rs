@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::Generator;
-use super::structs::{stored, union_name};
+use super::structs::{stored, type_ident, union_name};
 use super::types::prefix_type;
 use crate::expr::{Operator, Scalar};
 use crate::ir::*;
@@ -85,10 +85,10 @@ impl Generator<'_> {
             let inner = match &content.ty {
                 Type::Union(union) => self.read_union(body, field, union),
                 Type::Struct(held) => {
-                    let rust = format_ident!("{}", pascal(&self.ir[*held].name));
+                    let rust = type_ident(&self.ir[*held]);
                     quote!(<#rust as wire::Composite<Context>>::decode(r, cx, t))
                 }
-                _ => self.read_node(content, u64::MAX),
+                _ => self.read_node(body, field, content, u64::MAX),
             };
             return match &field.node.ty {
                 Type::Blob(prefix) => {
@@ -102,25 +102,10 @@ impl Generator<'_> {
                 _ => quote!(r.rest_holds(t, #id, |r, t| #inner)),
             };
         }
-        let read = match &field.node.ty {
-            Type::Union(union) => {
-                let inner = self.read_union(body, field, union);
-                quote!(r.group(t, #id, |r, t| #inner))
-            }
-            Type::Sized => {
-                let length = measure(body, field);
-                quote!(r.sized(t, #id, #length, #max))
-            }
-            Type::Counted(item) => {
-                let (count, bound, item) =
-                    (measure(body, field), self.bound(&[item], max), self.read_node(item, u64::MAX));
-                quote!(r.counted(t, #id, #count, #bound, |r, t| #item))
-            }
-            _ => self.read_node(&field.node, max),
-        };
+        let read = self.read_node(body, field, &field.node, max);
         if let Some(sealed) = &field.sealed {
             let opened = self.id(sealed.opened);
-            let holds = format_ident!("{}", pascal(&self.ir[sealed.holds].name));
+            let holds = type_ident(&self.ir[sealed.holds]);
             let usage = Literal::u32_unsuffixed(sealed.usage);
             return quote!(#read.map(|bytes| {
                 t.sealed(#opened, #usage, &bytes, |r, t| #holds::decode(r, cx, t).map(drop));
@@ -136,9 +121,10 @@ impl Generator<'_> {
         read
     }
 
-    /// Reads what needs no other field.
-    fn read_node(&self, node: &Node, max: u64) -> TokenStream {
+    /// An expression that reads a value in a field.
+    fn read_node(&self, body: &Body, field: &Field, node: &Node, max: u64) -> TokenStream {
         let id = self.id(node.field);
+        let read = |node: &Node, max: u64| self.read_node(body, field, node, max);
         match &node.ty {
             Type::Scalar(Scalar::Text) if max != u64::MAX => {
                 quote!(r.blob::<u32, _>(t, #id, #max).map(|b| wire::Text(b.0)))
@@ -157,26 +143,35 @@ impl Generator<'_> {
                 quote!(r.blob::<#prefix, _>(t, #id, #max))
             }
             Type::Rest if max != u64::MAX => quote!(r.sized(t, #id, r.left() as u64, #max)),
-            // the resolver lets nothing that is measured or decided stand in another type
-            Type::Rest | Type::Sized | Type::Counted(_) | Type::Union(_) => {
-                quote!(Ok::<_, wire::Error>(r.rest(t, #id)))
+            Type::Rest => quote!(Ok::<_, wire::Error>(r.rest(t, #id))),
+            Type::Sized => {
+                let length = measure(body, field);
+                quote!(r.sized(t, #id, #length, #max))
+            }
+            Type::Counted(item) => {
+                let (count, bound, item) = (measure(body, field), self.bound(&[item], max), read(item, u64::MAX));
+                quote!(r.counted(t, #id, #count, #bound, |r, t| #item))
             }
             Type::List(item) => {
-                let (bound, item) = (self.bound(&[item], max), self.read_node(item, u64::MAX));
+                let (bound, item) = (self.bound(&[item], max), read(item, u64::MAX));
                 quote!(r.list(t, #id, #bound, |r, t| #item))
             }
             Type::Array(item, n) => {
-                let (bound, item) = (self.bound(&[item], u64::MAX), self.read_node(item, u64::MAX));
+                let (bound, item) = (self.bound(&[item], u64::MAX), read(item, u64::MAX));
                 quote!(r.counted(t, #id, u64::from(#n), #bound, |r, t| #item))
             }
             Type::Map(entry, key, value) => {
                 let (bound, entry) = (self.bound(&[key, value], max), self.id(*entry));
-                let (key, value) = (self.read_node(key, u64::MAX), self.read_node(value, u64::MAX));
+                let (key, value) = (read(key, u64::MAX), read(value, u64::MAX));
                 quote!(r.list(t, #id, #bound, |r, t| r.group(t, #entry, |r, t| Ok((#key?, #value?)))))
             }
             Type::Optional(item) => {
-                let item = self.read_node(item, max);
+                let item = read(item, max);
                 quote!(r.optional(t, #id, |r, t| #item))
+            }
+            Type::Union(union) => {
+                let inner = self.read_union(body, field, union);
+                quote!(r.group(t, #id, |r, t| #inner))
             }
         }
     }
@@ -192,7 +187,7 @@ impl Generator<'_> {
         let decides = self.operand(body, &union.by, From::Locals);
         let arms = union.cases.iter().map(|case| {
             let (variant, pattern) = (format_ident!("{}", pascal(&case.name)), case_pattern(case));
-            let read = self.read_node(&case.node, u64::MAX);
+            let read = self.read_node(body, field, &case.node, u64::MAX);
             match case.node.ty {
                 Type::Empty => quote!(Some(#pattern) => #read.map(|()| #name::#variant),),
                 _ => quote!(Some(#pattern) => #read.map(#name::#variant),),

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::Generator;
+use super::structs::type_ident;
 use crate::expr::{Prefix, Scalar};
 use crate::ir::*;
 use crate::names::pascal;
@@ -40,19 +41,14 @@ impl Generator<'_> {
 
     /// The Rust type; a union's is named after the field that it is.
     pub(super) fn rust_type(&self, ty: &Type) -> TokenStream {
-        let named = |name: &str| format_ident!("{}", pascal(name));
         match ty {
             Type::Scalar(scalar) => scalar_type(*scalar),
-            Type::Enum(id) => {
-                let name = named(&self.ir[*id].name);
-                quote!(#name)
-            }
-            Type::Flags(id) => {
-                let name = named(&self.ir[*id].name);
+            Type::Enum(_) | Type::Flags(_) => {
+                let name = format_ident!("{}", pascal(self.ir.name(ty)));
                 quote!(#name)
             }
             Type::Struct(id) => {
-                let (name, lifetime) = (named(&self.ir[*id].name), self.lifetime(&self.ir[*id]));
+                let (name, lifetime) = (type_ident(&self.ir[*id]), self.lifetime(&self.ir[*id]));
                 quote!(#name #lifetime)
             }
             Type::Blob(_) | Type::Rest | Type::Sized | Type::Union(_) => quote!(wire::Blob<'a>),

@@ -120,7 +120,7 @@ impl Generator<'_> {
             let inner = match &content.ty {
                 Type::Union(union) => self.write_union(body, field, union),
                 Type::Struct(_) => quote!(v.encode(w)?;),
-                _ => self.write_node(content, u64::MAX),
+                _ => self.write_node(body, field, content, u64::MAX),
             };
             return match field.node.ty {
                 Type::Blob(prefix) => {
@@ -135,25 +135,18 @@ impl Generator<'_> {
         }
         let bytes = if field.sealed.is_some() { quote!(&v.bytes) } else { quote!(v) };
         match &field.node.ty {
-            Type::Union(union) => inside(&id, &self.write_union(body, field, union)),
             Type::Blob(prefix) => {
                 let prefix = prefix_type(*prefix);
                 quote!(w.blob::<#prefix>(#id, #max, #bytes)?;)
             }
             Type::Sized | Type::Rest => quote!(wire::Writer::at_most(#id, (#bytes).len(), #max)?; w.put(#bytes);),
-            Type::Counted(item) => {
-                let item = self.write_node(item, u64::MAX);
-                quote! {
-                    wire::Writer::at_most(#id, v.len(), #max)?;
-                    w.counted(#id, v, |w, v| { #item Ok(()) })?;
-                }
-            }
-            _ => self.write_node(&field.node, max),
+            _ => self.write_node(body, field, &field.node, max),
         }
     }
 
-    fn write_node(&self, node: &Node, max: u64) -> TokenStream {
+    fn write_node(&self, body: &Body, field: &Field, node: &Node, max: u64) -> TokenStream {
         let id = self.id(node.field);
+        let write = |node: &Node, max: u64| self.write_node(body, field, node, max);
         match &node.ty {
             Type::Scalar(Scalar::Text) if max != u64::MAX => quote!(w.blob::<u32>(#id, #max, v)?;),
             Type::Scalar(_) | Type::Enum(_) | Type::Flags(_) => quote!(w.scalar(v);),
@@ -163,14 +156,21 @@ impl Generator<'_> {
                 let prefix = prefix_type(*prefix);
                 quote!(w.blob::<#prefix>(#id, #max, v)?;)
             }
-            // the resolver lets nothing that is measured or decided stand in another type
-            Type::Rest | Type::Sized | Type::Counted(_) | Type::Union(_) => quote!(w.put(v);),
+            Type::Rest | Type::Sized => quote!(w.put(v);),
+            Type::Counted(item) => {
+                let item = write(item, u64::MAX);
+                quote! {
+                    wire::Writer::at_most(#id, v.len(), #max)?;
+                    w.counted(#id, v, |w, v| { #item Ok(()) })?;
+                }
+            }
+            Type::Union(union) => inside(&id, &self.write_union(body, field, union)),
             Type::List(item) => {
-                let item = self.write_node(item, u64::MAX);
+                let item = write(item, u64::MAX);
                 quote!(w.list(#id, #max, v, |w, v| { #item Ok(()) })?;)
             }
             Type::Array(item, n) => {
-                let (item, n) = (self.write_node(item, u64::MAX), *n as usize);
+                let (item, n) = (write(item, u64::MAX), *n as usize);
                 quote! {
                     if v.len() != #n {
                         return Err(wire::Error::new(wire::ErrorKind::UnequalCounts, 0).within(#id));
@@ -179,7 +179,7 @@ impl Generator<'_> {
                 }
             }
             Type::Map(_, key, value) => {
-                let (key, value) = (self.write_node(key, u64::MAX), self.write_node(value, u64::MAX));
+                let (key, value) = (write(key, u64::MAX), write(value, u64::MAX));
                 quote! {
                     w.list(#id, #max, v, |w, (key, value)| {
                         { let v = key; #key }
@@ -189,7 +189,7 @@ impl Generator<'_> {
                 }
             }
             Type::Optional(item) => {
-                let item = self.write_node(item, max);
+                let item = write(item, max);
                 quote! {
                     match v {
                         None => w.put(&[0]),
@@ -211,7 +211,7 @@ impl Generator<'_> {
             if matches!(case.node.ty, Type::Empty) {
                 return quote!((#number, #name::#variant) => {});
             }
-            let write = self.write_node(&case.node, u64::MAX);
+            let write = self.write_node(body, field, &case.node, u64::MAX);
             quote!((#number, #name::#variant(v)) => { #write })
         });
         if free {
