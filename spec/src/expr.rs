@@ -10,31 +10,22 @@ use nom::multi::{many0, separated_list1};
 use nom::sequence::{delimited, pair, preceded};
 use nom::{IResult, Parser};
 
-/// A type expression.
+/// A type expression: a name, and what stands behind it in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Type {
-    /// A type that the wire layer knows by itself.
-    Scalar(Scalar),
-    /// A type of the spec: an enum, flags or a structure.
-    Named(String),
-    /// Bytes behind their length.
-    Blob(Prefix),
-    /// All bytes that are left.
-    Rest,
-    /// Bytes whose length another field gives.
-    Sized,
-    /// No bytes.
-    Empty,
-    /// Items behind their number.
-    List(Box<Type>),
-    /// Items whose number another field gives.
-    Counted(Box<Type>),
-    /// Keys and values behind their number.
-    Map(Box<Type>, Box<Type>),
-    /// A byte 0, or a byte 1 and a value.
-    Optional(Box<Type>),
-    /// A fixed number of items.
-    Array(Box<Type>, u32),
+pub struct Expression {
+    /// The name.
+    pub name: String,
+    /// What stands in angle brackets.
+    pub arguments: Vec<Argument>,
+}
+
+/// What stands in the angle brackets of a type expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    /// A type.
+    Type(Expression),
+    /// A number.
+    Number(i64),
 }
 
 /// The integer in front of a blob.
@@ -120,6 +111,11 @@ impl fmt::Display for Scalar {
 }
 
 impl Scalar {
+    /// The scalar of a name.
+    pub fn named(name: &str) -> Option<Scalar> {
+        SCALARS.iter().find(|(n, _)| *n == name).map(|(_, scalar)| *scalar)
+    }
+
     /// The fewest bytes that it takes.
     pub fn min_size(self) -> usize {
         match self {
@@ -173,55 +169,32 @@ fn number(input: &str) -> IResult<&str, i64> {
     alt((hex, dec)).parse(input)
 }
 
-enum Argument {
-    Type(Type),
-    Number(i64),
-}
-
-fn expression(input: &str) -> IResult<&str, Type> {
+fn expression(input: &str) -> IResult<&str, Expression> {
     let argument = alt((map(number, Argument::Number), map(expression, Argument::Type)));
     let arguments = delimited(char('<'), separated_list1(char(','), ws(argument)), char('>'));
-    map_res((identifier, opt(arguments)), |(name, arguments)| {
-        let arguments = arguments.unwrap_or_default();
-        build(name, arguments).ok_or("no such type")
-    })
-    .parse(input)
+    let expression = |(name, arguments): (&str, Option<Vec<Argument>>)| Expression {
+        name: name.to_owned(),
+        arguments: arguments.unwrap_or_default(),
+    };
+    map((identifier, opt(arguments)), expression).parse(input)
 }
 
-fn build(name: &str, arguments: Vec<Argument>) -> Option<Type> {
-    use Argument::{Number, Type as T};
-    let mut arguments = arguments.into_iter();
-    let built = match (name, arguments.next(), arguments.next()) {
-        ("list", Some(T(item)), None) => Type::List(item.into()),
-        ("counted", Some(T(item)), None) => Type::Counted(item.into()),
-        ("optional", Some(T(item)), None) => Type::Optional(item.into()),
-        ("map", Some(T(key)), Some(T(value))) => Type::Map(key.into(), value.into()),
-        ("array", Some(T(item)), Some(Number(n))) => Type::Array(item.into(), u32::try_from(n).ok()?),
-        ("bytes", Some(Number(n)), None) => Type::Scalar(Scalar::Bytes(u32::try_from(n).ok()?)),
-        ("blob", None, None) => Type::Blob(Prefix::U32),
-        ("blob", Some(T(Type::Scalar(Scalar::U8))), None) => Type::Blob(Prefix::U8),
-        ("blob", Some(T(Type::Scalar(Scalar::U16))), None) => Type::Blob(Prefix::U16),
-        ("rest", None, None) => Type::Rest,
-        ("sized", None, None) => Type::Sized,
-        ("empty", None, None) => Type::Empty,
-        ("list" | "counted" | "optional" | "map" | "array" | "bytes", ..) => return None,
-        (name, None, None) => match SCALARS.iter().find(|(n, _)| *n == name) {
-            Some((_, scalar)) => Type::Scalar(*scalar),
-            None => Type::Named(name.to_owned()),
-        },
-        _ => return None,
-    };
-    arguments.next().is_none().then_some(built)
-}
+/// The most types in each other.
+const MOST_NESTED: usize = 16;
 
 /// Reads a type expression.
-pub fn parse_type(text: &str) -> Result<Type, String> {
-    match all_consuming(ws(expression)).parse(text) {
-        Ok((_, ty)) => Ok(ty),
-        Err(_) => Err(format!(
-            "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, blob, rest"
-        )),
+pub fn parse_type(text: &str) -> Result<Expression, String> {
+    if text.matches('<').count() > MOST_NESTED {
+        return Err(no_type(&text.chars().take(80).collect::<String>()));
     }
+    all_consuming(ws(expression)).parse(text).map(|(_, ty)| ty).map_err(|_| no_type(text))
+}
+
+/// What is said of a text that is no type.
+pub(crate) fn no_type(text: &str) -> String {
+    format!(
+        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, blob, rest"
+    )
 }
 
 /// When a field is there.
@@ -311,10 +284,11 @@ mod tests {
     #[test]
     fn types_nest() {
         let ty = parse_type("map<u64, list<bytes<4>>>").unwrap();
-        let item = Type::List(Type::Scalar(Scalar::Bytes(4)).into());
-        assert_eq!(ty, Type::Map(Type::Scalar(Scalar::U64).into(), item.into()));
-        assert_eq!(parse_type("entity_addr"), Ok(Type::Named("entity_addr".into())));
-        for wrong in ["", "list", "list<u8", "bytes<u8>", "u8<u8>", "list<u8,u8>", "a b", "array<u8,-1>"] {
+        let inner = parse_type("list<bytes<4>>").unwrap();
+        assert_eq!((ty.name.as_str(), &ty.arguments[1]), ("map", &Argument::Type(inner.clone())));
+        let Argument::Type(bytes) = &inner.arguments[0] else { panic!("{inner:?}") };
+        assert_eq!(bytes.arguments, [Argument::Number(4)]);
+        for wrong in ["", "list<u8", "a b", "list<>", "list<u8,>", "<u8>"] {
             assert!(parse_type(wrong).is_err(), "{wrong}");
         }
     }

@@ -319,6 +319,20 @@ fn flags_may_share_bits_if_they_say_so() {
 fn names_that_mean_nothing() {
     finds("type: counted<point>", "type: counted<pint>", "`pint` names no type");
     finds("type: counted<point>", "type: counted<", "is no type");
+    let deep = format!("type: {}u8{}", "list<".repeat(99), ">".repeat(99));
+    for wrong in [
+        "list",
+        "list<u8, u8>",
+        "map<u8>",
+        "array<u8, -1>",
+        "bytes<u8>",
+        "u8<u8>",
+        "blob<u64>",
+        "point<u8>",
+        &deep[6..],
+    ] {
+        finds("type: bytes<2>, equals: \"0102\"", &format!("type: \"{wrong}\""), "is no type");
+    }
     finds("holds: point, since", "holds: pint, since", "`pint` names no type");
     finds("usage: 1, holds: point}", "usage: 1, holds: kind}", "names no structure");
     finds("type: {switch: kind,", "type: {switch: kin,", "names no earlier field");
@@ -716,6 +730,7 @@ fn docs() {
 fn names() {
     finds("  point:\n    doc", "  kind:\n    §doc", "enums.kind has this name already");
     finds("  point:\n    doc", "  option:\n    §doc", "`option` means something already");
+    finds("  point:\n    doc", "  list:\n    §doc", "`list` means something already");
     let tag = DIALECT
         .replace("  news:\n", "  head:\n")
         .replace("answer, news", "answer, head")

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::types::is_builtin;
 use super::{Resolver, Written, WrittenField};
-use crate::expr::{self, parse_type};
+use crate::expr::{Scalar, parse_type};
 use crate::ir::*;
 use crate::model::{self, At, EnumValue, TypeRef};
 use crate::names::pascal;
@@ -95,7 +96,7 @@ impl<'a> Resolver<'a> {
             values: view.tags.iter().map(value).collect(),
         };
         let (site, name) = (self.ir[dialect].site.clone(), "tag".to_owned());
-        self.ir.enums.push(Enum { site, name: name.clone(), dialect: Some(dialect), base: expr::Scalar::U8, says });
+        self.ir.enums.push(Enum { site, name: name.clone(), dialect: Some(dialect), base: Scalar::U8, says });
         self.names.insert((Some(dialect), name), Type::Enum(id));
         self.ir.dialects[dialect.0].tag_enum = Some(id);
     }
@@ -211,7 +212,7 @@ impl<'a> Resolver<'a> {
 
     /// Takes a name, for what it means if anything can refer to it.
     fn name(&mut self, what: &'static str, scope: Option<DialectId>, site: &Site, name: &str, means: Option<Type>) {
-        let builtin = what != "union" && parse_type(name).is_ok_and(|ty| !matches!(ty, expr::Type::Named(_)));
+        let builtin = what != "union" && is_builtin(name);
         if builtin || TAKEN_TYPES.contains(&pascal(name).as_str()) {
             self.report(site, format!("`{name}` means something already"));
         }

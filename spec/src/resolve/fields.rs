@@ -3,7 +3,7 @@
 use super::paths::conditional;
 use super::types::Naming;
 use super::{Resolver, WrittenField};
-use crate::expr::{self, Scalar, parse_hex};
+use crate::expr::{Expression, Scalar, parse_hex, parse_type};
 use crate::ir::*;
 use crate::model::{self, Constant, Display, Switch, TypeRef};
 
@@ -16,7 +16,7 @@ impl Resolver<'_> {
         let site = &self.ir[id].site.part(&field.name, field.line);
         let naming = Naming { name: &field.name, doc: &field.doc, display: &field.display, site, ..*body };
         let (node, content) = match (&field.holds, &field.ty) {
-            (None, TypeRef::Expr(_)) if field.secret => (self.secret(&naming, ty.as_ref()?), None),
+            (None, TypeRef::Expr(_)) if field.secret => (self.secret(&naming, ty.as_ref()?)?, None),
             (None, TypeRef::Expr(_)) => (self.node(&naming, ty.as_ref()?)?, None),
             (None, TypeRef::Switch(switch)) => (self.union(id, index, &naming, switch)?, None),
             (Some(reference), _) => {
@@ -27,15 +27,8 @@ impl Resolver<'_> {
                     }
                     TypeRef::Expr(_) => self.held(&naming, holds.as_ref()?)?,
                 };
-                let ty = match ty {
-                    Some(expr::Type::Blob(prefix)) => Type::Blob(prefix),
-                    Some(expr::Type::Sized) => Type::Sized,
-                    Some(expr::Type::Rest) => Type::Rest,
-                    _ => {
-                        self.report(site, "only a blob, `sized` or `rest` can hold something");
-                        return None;
-                    }
-                };
+                let plain = ty.map_or(Ok(None), |ty| self.plain(body.dialect, &ty));
+                let ty = self.good(site, plain)?.unwrap_or(Type::Empty);
                 (Node { field: around, ty }, Some(content))
             }
         };
@@ -99,7 +92,7 @@ impl Resolver<'_> {
                 continue;
             }
             let node =
-                self.good(naming.site, expr::parse_type(text)).and_then(|ty| self.part(&Naming { name, ..inner }, &ty));
+                self.good(naming.site, parse_type(text)).and_then(|ty| self.part(&Naming { name, ..inner }, &ty));
             let Some(by) = &by else { continue };
             let numbers = self.case_numbers(name, &by.ty);
             if let (Some((first, last)), Some(node)) = (self.good(naming.site, numbers), node) {
@@ -126,10 +119,8 @@ impl Resolver<'_> {
     }
 
     /// What a blob holds, behind the field of the blob: a structure stands for it, anything else is a field in it.
-    fn held(&mut self, naming: &Naming<'_>, ty: &expr::Type) -> Option<(FieldId, Node)> {
-        if let expr::Type::Named(name) = ty
-            && let Some(id) = self.structure(naming.dialect, name)
-        {
+    fn held(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<(FieldId, Node)> {
+        if let Ok(Some(Type::Struct(id))) = self.plain(naming.dialect, ty) {
             let field = self.leaf(naming, &Type::Empty);
             return Some((field, Node { field, ty: Type::Struct(id) }));
         }
@@ -140,19 +131,13 @@ impl Resolver<'_> {
     }
 
     /// A field whose bytes nobody is to see.
-    fn secret(&mut self, naming: &Naming<'_>, ty: &expr::Type) -> Node {
-        use expr::Type as E;
-        let ty = match ty {
-            E::Blob(prefix) => Type::Blob(*prefix),
-            E::Sized => Type::Sized,
-            E::Rest => Type::Rest,
-            E::Scalar(scalar @ (Scalar::Text | Scalar::Bytes(_))) => Type::Scalar(*scalar),
-            _ => {
-                self.report(naming.site, SECRET);
-                Type::Empty
-            }
-        };
-        Node { field: self.add(naming.own_constant(), naming.row(Kind::Secret)), ty }
+    fn secret(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<Node> {
+        let plain = self.plain(naming.dialect, ty);
+        let ty = self.good(naming.site, plain)?.unwrap_or(Type::Empty);
+        if !matches!(ty, Type::Blob(_) | Type::Sized | Type::Rest | Type::Scalar(Scalar::Text | Scalar::Bytes(_))) {
+            self.report(naming.site, SECRET);
+        }
+        Some(Node { field: self.add(naming.own_constant(), naming.row(Kind::Secret)), ty })
     }
 
     /// What a field can't be at once.
@@ -214,14 +199,9 @@ impl Resolver<'_> {
                 self.report(site, format!("{key}: `{name}` names no later field"));
                 continue;
             };
-            let fits = match fields[at].ty {
-                Some(expr::Type::Sized) => key == "length_of",
-                Some(expr::Type::Counted(_)) => key == "count_of",
-                _ => false,
-            };
-            if !fits {
-                let wanted = if key == "length_of" { "sized" } else { "counted<T>" };
-                self.report(site, format!("measures nothing: `{name}` isn't {wanted}"));
+            let (wanted, form) = if key == "length_of" { ("sized", "sized") } else { ("counted", "counted<T>") };
+            if fields[at].ty.as_ref().is_none_or(|ty| ty.name != wanted) {
+                self.report(site, format!("measures nothing: `{name}` isn't {form}"));
             }
             targets.push(at);
         }

@@ -13,7 +13,7 @@ mod types;
 
 use std::collections::HashMap;
 
-use crate::expr::{self, Scalar, parse_hex, parse_type};
+use crate::expr::{Expression, Scalar, parse_hex, parse_type};
 use crate::ir::*;
 use crate::load::Problem;
 use crate::model::{self, At, Named};
@@ -75,9 +75,9 @@ struct Written<'a> {
 struct WrittenField<'a> {
     field: &'a At<model::Field>,
     /// Its type, unless it is a union or can't be read.
-    ty: Option<expr::Type>,
+    ty: Option<Expression>,
     /// What it holds, likewise.
-    holds: Option<expr::Type>,
+    holds: Option<Expression>,
 }
 
 impl<'a> Resolver<'a> {
@@ -131,10 +131,8 @@ impl<'a> Resolver<'a> {
 
     /// The integer of an enum or a word of bits.
     fn base(&mut self, site: &Site, base: &str, signed: bool) -> Scalar {
-        match parse_type(base) {
-            Ok(expr::Type::Scalar(scalar))
-                if scalar.is_integer() && !scalar.is_big_endian() && (signed || !scalar.is_signed()) =>
-            {
+        match Scalar::named(base) {
+            Some(scalar) if scalar.is_integer() && !scalar.is_big_endian() && (signed || !scalar.is_signed()) => {
                 return scalar;
             }
             _ if signed => self.report(site, format!("base `{base}` is no little-endian integer")),
@@ -146,15 +144,9 @@ impl<'a> Resolver<'a> {
     fn context(&mut self) {
         for (name, variable) in &self.spec.context {
             let site = self.shared("context", name, variable.line);
-            let ty = match parse_type(&variable.ty) {
-                Ok(expr::Type::Scalar(scalar)) if scalar.is_integer() && !scalar.is_signed() => {
-                    Some(Type::Scalar(scalar))
-                }
-                Ok(expr::Type::Named(name)) => {
-                    self.lookup(None, &name).filter(|ty| matches!(ty, Type::Enum(_))).cloned()
-                }
-                _ => None,
-            };
+            let number = Scalar::named(&variable.ty).filter(|scalar| scalar.is_integer() && !scalar.is_signed());
+            let names = self.lookup(None, &variable.ty).filter(|ty| matches!(ty, Type::Enum(_)));
+            let ty = number.map(Type::Scalar).or_else(|| names.cloned());
             match ty {
                 Some(ty) => {
                     let item = Variable { ty, doc: variable.doc.clone() };

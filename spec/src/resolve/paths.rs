@@ -1,7 +1,7 @@
 //! What texts, conditions and unions name: fields, fields in fields, versions, and context variables.
 
 use super::Resolver;
-use crate::expr::{self, Scalar, parse_condition, parse_template};
+use crate::expr::{self, Argument, Expression, Scalar, parse_condition, parse_template};
 use crate::ir::*;
 use crate::model;
 
@@ -39,7 +39,7 @@ impl<'a> Resolver<'a> {
                 return Err(format!("`{name}` stands in something that may be missing"));
             }
             path.push(at);
-            let ty = self.plain(self.ir[current].dialect, ty.as_ref());
+            let ty = self.plain_or_none(self.ir[current].dialect, ty.as_ref());
             match ty {
                 Some(Type::Struct(_)) if last => break,
                 Some(ty) if last && (ty.integer(&self.ir).is_some() || matches!(ty, Type::Scalar(Scalar::Bool))) => {
@@ -115,7 +115,7 @@ impl<'a> Resolver<'a> {
                 return if shown { Ok(path) } else { Err("has no text; does its type lack a summary?") };
             }
             let optional = conditional(field) || field.holds.is_some();
-            match self.plain(dialect, ty.as_ref()) {
+            match self.plain_or_none(dialect, ty.as_ref()) {
                 _ if optional => return Err("looks for a field in what has none, or may be missing"),
                 Some(Type::Struct(inner)) => current = inner,
                 Some(_) => return Err("looks for a field in a number"),
@@ -125,29 +125,20 @@ impl<'a> Resolver<'a> {
         Err("names nothing")
     }
 
-    /// A type that is no more than a number or a structure.
-    fn plain(&self, dialect: Option<DialectId>, ty: Option<&expr::Type>) -> Option<Type> {
-        match ty? {
-            expr::Type::Scalar(scalar) => Some(Type::Scalar(*scalar)),
-            expr::Type::Named(name) => self.lookup(dialect, name).cloned(),
-            _ => None,
-        }
+    fn plain_or_none(&self, dialect: Option<DialectId>, ty: Option<&Expression>) -> Option<Type> {
+        self.plain(dialect, ty?).ok().flatten()
     }
 
     /// Whether a value has a text; `outermost` ones may be lists of such.
-    fn has_text(&self, dialect: Option<DialectId>, ty: &expr::Type, outermost: bool) -> bool {
-        use expr::Type as E;
-        match ty {
-            E::Scalar(_) | E::Blob(_) | E::Rest | E::Sized => true,
-            E::Named(_) => match self.plain(dialect, Some(ty)) {
-                Some(Type::Struct(id)) => self.written[id.0].summary.is_some(),
-                _ => true,
-            },
-            E::List(item) | E::Counted(item) | E::Array(item, _) => outermost && self.has_text(dialect, item, false),
-            E::Map(key, value) => {
-                outermost && self.has_text(dialect, key, false) && self.has_text(dialect, value, false)
-            }
-            E::Empty | E::Optional(_) => false,
+    fn has_text(&self, dialect: Option<DialectId>, ty: &Expression, outermost: bool) -> bool {
+        let mut arguments = ty.arguments.iter().filter_map(|argument| match argument {
+            Argument::Type(ty) => Some(ty),
+            Argument::Number(_) => None,
+        });
+        match self.plain_or_none(dialect, Some(ty)) {
+            Some(Type::Struct(id)) => self.written[id.0].summary.is_some(),
+            Some(ty) => !matches!(ty, Type::Empty),
+            None => outermost && ty.name != "optional" && arguments.all(|ty| self.has_text(dialect, ty, false)),
         }
     }
 }

@@ -3,10 +3,19 @@
 use indexmap::map::Entry;
 
 use super::Resolver;
-use crate::expr::{self, Scalar};
+use crate::expr::Argument::{Number, Type as T};
+use crate::expr::{Expression, Prefix, Scalar, no_type};
 use crate::ir::*;
 use crate::model::{self, Base, Display};
 use crate::names::{constant, label};
+
+/// Names of types that the language has.
+const BUILTIN: &[&str] = &["list", "counted", "optional", "map", "array", "bytes", "blob", "rest", "sized", "empty"];
+
+/// Whether a name means a type in every spec.
+pub(super) fn is_builtin(name: &str) -> bool {
+    BUILTIN.contains(&name) || Scalar::named(name).is_some()
+}
 
 /// What the fields of a node are called.
 #[derive(Clone, Copy)]
@@ -58,58 +67,68 @@ impl Naming<'_> {
 }
 
 impl Resolver<'_> {
-    /// Resolves a type that stands below a name.
-    pub(super) fn node(&mut self, naming: &Naming<'_>, ty: &expr::Type) -> Option<Node> {
-        use expr::Type as E;
-        let ty = match ty {
-            E::Scalar(scalar) => Type::Scalar(*scalar),
-            E::Named(name) => match self.lookup(naming.dialect, name).cloned() {
-                Some(ty) => ty,
-                None => {
-                    self.report(naming.site, format!("`{name}` names no type"));
-                    return None;
-                }
+    /// A type that has no parts, which may be a name of the spec; nothing if it has parts.
+    pub(super) fn plain(&self, dialect: Option<DialectId>, ty: &Expression) -> Result<Option<Type>, String> {
+        Ok(Some(match (ty.name.as_str(), &ty.arguments[..]) {
+            ("list" | "counted" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
+            ("array", [T(_), Number(n)]) if u32::try_from(*n).is_ok() => return Ok(None),
+            ("bytes", [Number(n)]) if u32::try_from(*n).is_ok() => Type::Scalar(Scalar::Bytes(*n as u32)),
+            ("blob", []) => Type::Blob(Prefix::U32),
+            ("blob", [T(width)]) if width.name == "u8" => Type::Blob(Prefix::U8),
+            ("blob", [T(width)]) if width.name == "u16" => Type::Blob(Prefix::U16),
+            ("rest", []) => Type::Rest,
+            ("sized", []) => Type::Sized,
+            ("empty", []) => Type::Empty,
+            (name, []) if !is_builtin(name) => match self.lookup(dialect, name) {
+                Some(ty) => ty.clone(),
+                None => return Err(format!("`{name}` names no type")),
             },
-            E::Blob(prefix) => Type::Blob(*prefix),
-            E::Rest => Type::Rest,
-            E::Sized => Type::Sized,
-            E::Empty => Type::Empty,
-            E::List(item) | E::Counted(item) | E::Array(item, _) => {
-                let field = self.list(naming);
-                let item = Box::new(self.part(naming, item)?);
-                let ty = match ty {
-                    E::List(_) => Type::List(item),
-                    E::Array(_, n) => Type::Array(item, *n),
-                    _ => Type::Counted(item),
-                };
-                return Some(Node { field, ty });
-            }
-            E::Map(key, value) => {
+            (name, []) => Type::Scalar(Scalar::named(name).ok_or_else(|| no_type(name))?),
+            (name, _) => return Err(no_type(&format!("{name}<...>"))),
+        }))
+    }
+
+    /// Resolves a type that stands below a name.
+    pub(super) fn node(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<Node> {
+        let plain = self.plain(naming.dialect, ty);
+        if let Some(ty) = self.good(naming.site, plain)? {
+            return Some(Node { field: self.leaf(naming, &ty), ty });
+        }
+        let plain = Naming { display: &Display::default(), ..*naming };
+        match (ty.name.as_str(), &ty.arguments[..]) {
+            ("map", [T(key), T(value)]) => {
                 let field = self.list(naming);
                 let (constant, filter) = (naming.own_constant(), naming.own_filter());
-                let plain = Naming { display: &Display::default(), ..*naming };
                 let entry = FieldInfo { name: "entry".into(), filter: filter.clone(), ..plain.row(Kind::Entry) };
                 let entry = self.add(format!("{constant}_ENTRY"), entry);
                 let inner = Naming { constant: &constant, filter: &filter, ..plain };
                 let key = self.part(&Naming { name: "key", ..inner }, key)?;
                 let value = self.part(&Naming { name: "value", ..inner }, value)?;
-                return Some(Node { field, ty: Type::Map(entry, key.into(), value.into()) });
+                Some(Node { field, ty: Type::Map(entry, key.into(), value.into()) })
             }
-            E::Optional(item) => {
-                let plain = Naming { display: &Display::default(), ..*naming };
-                let present =
-                    FieldInfo { filter: format!("{}.present", plain.own_filter()), ..plain.row(Kind::Present) };
+            ("optional", [T(item)]) => {
+                let filter = format!("{}.present", plain.own_filter());
+                let present = FieldInfo { filter, ..plain.row(Kind::Present) };
                 let field = self.add(format!("{}_PRESENT", naming.own_constant()), present);
-                return Some(Node { field, ty: Type::Optional(self.part(naming, item)?.into()) });
+                Some(Node { field, ty: Type::Optional(self.part(naming, item)?.into()) })
             }
-        };
-        let field = self.leaf(naming, &ty);
-        Some(Node { field, ty })
+            (name, [T(item), rest @ ..]) => {
+                let field = self.list(naming);
+                let item = Box::new(self.part(naming, item)?);
+                let ty = match (name, rest) {
+                    ("list", _) => Type::List(item),
+                    (_, [Number(n)]) => Type::Array(item, *n as u32),
+                    _ => Type::Counted(item),
+                };
+                Some(Node { field, ty })
+            }
+            _ => None,
+        }
     }
 
     /// Resolves a type in another, where nothing can measure it.
-    pub(super) fn part(&mut self, naming: &Naming<'_>, ty: &expr::Type) -> Option<Node> {
-        if matches!(ty, expr::Type::Sized | expr::Type::Counted(_)) {
+    pub(super) fn part(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<Node> {
+        if matches!(ty.name.as_str(), "sized" | "counted") {
             self.report(naming.site, "what another field measures must be all of a field");
         }
         self.node(naming, ty)
