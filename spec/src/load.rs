@@ -64,10 +64,17 @@ pub fn embedded() -> Result<Vec<Source>, Vec<Problem>> {
 
 /// Reads one file's text.
 pub fn text(path: &str, text: &str) -> Result<Source, Problem> {
-    let file = serde_saphyr::from_str::<File>(text).map_err(|e| {
+    let mut file = serde_saphyr::from_str::<File>(text).map_err(|e| {
         let line = e.location().map_or(0, |l| l.line());
         Problem { path: path.to_owned(), line, key: key_at(text, line), what: first_line(&e.to_string()) }
     })?;
+    macro_rules! fill {
+        ($($section:ident),*) => {$(for item in file.$section.values_mut() {
+            item.release = item.release.take().or_else(|| file.defaults.release.clone());
+            item.source = item.source.take().or_else(|| file.defaults.source.clone());
+        })*};
+    }
+    fill!(enums, flags, types, tags, messages);
     Ok(Source { path: path.to_owned(), file })
 }
 

@@ -18,6 +18,8 @@ pub type Named<T> = IndexMap<String, At<T>>;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
+    /// What holds for all enums, flags, types, tags and messages of the file that don't say otherwise.
+    pub defaults: Defaults,
     /// The dialect that the tags, states and blocks of this folder belong to.
     pub dialect: Option<At<Dialect>>,
     /// Fields that belong to no single type: derived ones, and those of every versioned structure.
@@ -51,6 +53,16 @@ pub struct File {
     pub messages: Named<Message>,
     /// Whole conversations of a dialect, byte for byte.
     pub exchanges: Named<Exchange>,
+}
+
+/// Where the items of a file come from.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// The first Ceph release with them.
+    pub release: Option<String>,
+    /// Where the facts come from.
+    pub source: Option<String>,
 }
 
 /// A dialect of the protocol.
@@ -169,9 +181,9 @@ pub struct Enum {
     /// One sentence.
     pub doc: String,
     /// The first Ceph release with it; holds for each value that doesn't say otherwise.
-    pub release: String,
+    pub release: Option<String>,
     /// Where the facts come from.
-    pub source: String,
+    pub source: Option<String>,
     /// How the number is shown.
     #[serde(default)]
     pub display: Display,
@@ -207,9 +219,9 @@ pub struct Flags {
     /// One sentence.
     pub doc: String,
     /// The first Ceph release with it; holds for each bit that doesn't say otherwise.
-    pub release: String,
+    pub release: Option<String>,
     /// Where the facts come from.
-    pub source: String,
+    pub source: Option<String>,
     /// How the word is shown.
     #[serde(default)]
     pub display: Display,
@@ -585,9 +597,9 @@ pub struct Tag {
     /// One sentence.
     pub doc: String,
     /// The first Ceph release with it.
-    pub release: String,
+    pub release: Option<String>,
     /// Where the facts come from.
-    pub source: String,
+    pub source: Option<String>,
     /// It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.
     #[serde(default)]
     pub envelope: bool,

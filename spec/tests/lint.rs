@@ -727,6 +727,37 @@ fn docs() {
 }
 
 #[test]
+fn defaults_of_a_file() {
+    let source = "    release: \"14.2.0\"\n    source: Ceph\n";
+    let without = SHARED.replace(source, "");
+    assert!(without.len() + 5 * source.len() < SHARED.len());
+    let nothing = check(&without, DIALECT, CHILD);
+    for key in ["enums.kind", "flags.bits", "types.point", "messages.map"] {
+        says(&nothing, key, "has no release");
+        says(&nothing, key, "has no source");
+    }
+    let defaults = |words: &str| check(&format!("defaults: {words}\n{without}"), DIALECT, CHILD);
+    assert_eq!(defaults("{release: \"14.2.0\", source: Ceph}"), []);
+    says(&defaults("{release: \"14.2.0\"}"), "types.point", "has no source");
+    // what an item says itself counts, and only in its own file
+    says(&defaults("{release: \"17.2.0\", source: Ceph}"), "enums.message_type.LOG", "no later than that of what it");
+    let own = without.replace("  point:\n", "  point:\n    release: squid\n");
+    says(
+        &check(&format!("defaults: {{release: \"14.2.0\", source: Ceph}}\n{own}"), DIALECT, CHILD),
+        "types.point",
+        "`squid` is no",
+    );
+    let tag =
+        DIALECT.replace("    doc: A.\n    release: \"14.2.0\"\n    source: Ceph\n    info", "    doc: A.\n    info");
+    says(
+        &check(&format!("defaults: {{release: \"14.2.0\", source: Ceph}}\n{without}"), &tag, CHILD),
+        "tags.hello",
+        "has no release",
+    );
+    assert_eq!(check(SHARED, &format!("defaults: {{release: \"14.2.0\", source: Ceph}}\n{tag}"), CHILD), []);
+}
+
+#[test]
 fn names() {
     finds("  point:\n    doc", "  kind:\n    §doc", "enums.kind has this name already");
     finds("  point:\n    doc", "  option:\n    §doc", "`option` means something already");

@@ -66,9 +66,9 @@ impl Doc<'_> {
             Type::Map(_, key, value) => of("map", &[key, value]),
             Type::Array(item, n) => format!("array&lt;{}, {n}>", self.ty(&item.ty)),
             Type::Union(union) => {
-                let by = match union.by.name.strip_prefix('$') {
-                    Some(variable) => format!("[${variable}](#context-{variable})"),
-                    None => code(&union.by.name),
+                let by = match &union.by.origin {
+                    Origin::Context(at) => self.context_link(*at),
+                    Origin::Path(_) => code(&union.by.name),
                 };
                 let case = |case: &Case| format!("{}: {}", code(&case.name), self.ty(&case.node.ty));
                 let cases: Vec<String> = union.cases.iter().map(case).collect();
@@ -76,6 +76,11 @@ impl Doc<'_> {
             }
             other => self.type_link(other).unwrap_or_else(|| self.ir.written(other).replace('<', "&lt;")),
         }
+    }
+
+    fn context_link(&self, at: usize) -> String {
+        let name = self.ir.context.get_index(at).map_or("", |(name, _)| name);
+        format!("[${name}](#context-{name})")
     }
 
     fn condition(&self, field: &Field) -> String {

@@ -46,7 +46,7 @@ impl Doc<'_> {
     fn enumeration(&self, page: &mut Page, e: &Enum) {
         page.line(&format!("{} On the wire: {}.", prose(&e.says.doc), code(&e.base.to_string())));
         page.gap();
-        origin_of(page, Some(&e.says.release), Some(&e.says.source));
+        origin_of(page, e.says.release.as_deref(), e.says.source.as_deref());
         if let Some(like) = &e.says.like {
             page.line(&format!("Its values are those of [{like}](#enum-{like})."));
             page.gap();
@@ -72,7 +72,7 @@ impl Doc<'_> {
             page.heading(3, &format!("flags-{}", f.name), &f.name);
             page.line(&format!("{} On the wire: {}.", prose(&f.says.doc), code(&f.base.to_string())));
             page.gap();
-            origin_of(page, Some(&f.says.release), Some(&f.says.source));
+            origin_of(page, f.says.release.as_deref(), f.says.source.as_deref());
             let rows = f.says.values.iter().map(|(name, flag)| {
                 let bits: Vec<String> = flag.bit.iter().chain(&flag.bits).map(u8::to_string).collect();
                 let mut doc = prose(&flag.doc);

@@ -89,8 +89,8 @@ impl<'a> Resolver<'a> {
         let says = model::Enum {
             base: "u8".to_owned(),
             doc: "What a frame is.".to_owned(),
-            release: view.info.release.clone(),
-            source: view.info.source.clone(),
+            release: Some(view.info.release.clone()),
+            source: Some(view.info.source.clone()),
             display: Default::default(),
             like: None,
             values: view.tags.iter().map(value).collect(),
@@ -140,8 +140,8 @@ impl<'a> Resolver<'a> {
         let body = Body {
             kind: BodyKind::Frame { number: tag.number, from: tag.from, envelope: tag.envelope, segmented },
             doc: tag.doc.clone(),
-            release: Some(tag.release.clone()),
-            source: Some(tag.source.clone()),
+            release: tag.release.clone(),
+            source: tag.source.clone(),
             open: tag.open,
             segments: (0..fields.len()).step_by(each).map(|at| at..at + each).collect(),
             ..self.blank(site, name, Some(dialect), &tag.examples, &tag.refused)
