@@ -327,6 +327,8 @@ pub struct Body {
     pub release: Option<String>,
     /// Where the facts come from.
     pub source: Option<String>,
+    /// What Ceph's sources call it.
+    pub ceph: Option<String>,
     /// Its version header.
     pub versioned: Option<Versioned>,
     /// The number that `since` and `until` are held against.

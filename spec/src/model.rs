@@ -268,6 +268,8 @@ pub struct Struct {
     pub release: Option<String>,
     /// Where the facts come from.
     pub source: Option<String>,
+    /// What Ceph's sources call it, for example `HelloFrame`.
+    pub ceph: Option<String>,
     /// The version header in front of the fields.
     pub versioned: Option<Versioned>,
     /// The number that `since` and `until` are held against, where it isn't in a header of the structure's own:
@@ -600,6 +602,8 @@ pub struct Tag {
     pub release: Option<String>,
     /// Where the facts come from.
     pub source: Option<String>,
+    /// What Ceph's sources call it, for example `HelloFrame`.
+    pub ceph: Option<String>,
     /// It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.
     #[serde(default)]
     pub envelope: bool,
@@ -751,6 +755,8 @@ pub struct Message {
     pub release: Option<String>,
     /// Where the facts come from.
     pub source: Option<String>,
+    /// What Ceph's sources call it, for example `HelloFrame`.
+    pub ceph: Option<String>,
     /// The newest header version described, and the oldest reader that understands it.
     pub versions: MessageVersions,
     /// How it is shown.

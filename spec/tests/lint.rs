@@ -715,6 +715,11 @@ fn docs() {
     finds("release: \"16.2.0\"", "release: octopus", "no release such as");
     assert_eq!(check(&SHARED.replace("release: \"16.2.0\"", "release: unreleased"), DIALECT, CHILD), []);
     finds("release: \"16.2.0\"", "release: \"14.2.0\"", "no later than that of what it stands in");
+    let ceph = |name: &str| SHARED.replace("  map:\n", &format!("  map:\n    ceph: \"{name}\"\n"));
+    assert_eq!(check(&ceph("MMonMap"), DIALECT, CHILD), []);
+    for wrong in ["", "the map", "mon::", "2fast", "Map<T>"] {
+        says(&check(&ceph(wrong), DIALECT, CHILD), "messages.map", "no name of a class or structure");
+    }
     finds("  good: {doc: \"A.\"}", "  good: {doc: \"\"}", "has no doc");
     finds(
         "lost: {severity: note, group: undecoded, summary: Lost, doc: \"A.\"}",

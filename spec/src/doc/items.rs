@@ -46,7 +46,7 @@ impl Doc<'_> {
     fn enumeration(&self, page: &mut Page, e: &Enum) {
         page.line(&format!("{} On the wire: {}.", prose(&e.says.doc), code(&e.base.to_string())));
         page.gap();
-        origin_of(page, e.says.release.as_deref(), e.says.source.as_deref());
+        origin_of(page, &e.says.release, &e.says.source, &None);
         if let Some(like) = &e.says.like {
             page.line(&format!("Its values are those of [{like}](#enum-{like})."));
             page.gap();
@@ -72,7 +72,7 @@ impl Doc<'_> {
             page.heading(3, &format!("flags-{}", f.name), &f.name);
             page.line(&format!("{} On the wire: {}.", prose(&f.says.doc), code(&f.base.to_string())));
             page.gap();
-            origin_of(page, f.says.release.as_deref(), f.says.source.as_deref());
+            origin_of(page, &f.says.release, &f.says.source, &None);
             let rows = f.says.values.iter().map(|(name, flag)| {
                 let bits: Vec<String> = flag.bit.iter().chain(&flag.bits).map(u8::to_string).collect();
                 let mut doc = prose(&flag.doc);
@@ -167,16 +167,19 @@ pub(super) fn anchored(kind: &str, name: &str) -> String {
 
 /// Since when, and who says so.
 pub(super) fn origin(page: &mut Page, body: &Body) {
-    origin_of(page, body.release.as_deref(), body.source.as_deref());
+    origin_of(page, &body.release, &body.source, &body.ceph);
 }
 
-fn origin_of(page: &mut Page, release: Option<&str>, source: Option<&str>) {
+fn origin_of(page: &mut Page, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) {
     let mut text = Vec::new();
     if let Some(release) = release {
         text.push(super::since(release));
     }
     if let Some(source) = source {
         text.push(format!("Source: {}.", prose(source)));
+    }
+    if let Some(ceph) = ceph {
+        text.push(format!("Ceph calls it {}.", code(ceph)));
     }
     if !text.is_empty() {
         page.line(&text.join(" "));

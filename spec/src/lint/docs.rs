@@ -63,6 +63,9 @@ impl Lint<'_> {
         let dialect = body.dialect.filter(|_| body.is_struct()).map(|dialect| &self.ir[dialect].info);
         let release = body.release.as_deref().or(dialect.map(|d| d.release.as_str()));
         self.origin(&body.site, release, body.source.as_deref().or(dialect.map(|d| d.source.as_str())));
+        if let Some(ceph) = body.ceph.as_ref().filter(|ceph| !is_cxx_name(ceph)) {
+            self.report(&body.site, format!("ceph: `{ceph}` is no name of a class or structure such as HelloFrame"));
+        }
         for field in &body.fields {
             let site = body.site.part(&field.name, field.line);
             self.sentence(&site, &field.doc);
@@ -111,6 +114,12 @@ impl Lint<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether it is a name of C++, which may stand in namespaces or classes.
+fn is_cxx_name(text: &str) -> bool {
+    let word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    text.split("::").all(|part| word(part) && part.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 fn several_sentences(text: &str) -> bool {

@@ -120,6 +120,7 @@ impl<'a> Resolver<'a> {
             doc: s.doc.clone(),
             release: s.release.clone(),
             source: s.source.clone(),
+            ceph: s.ceph.clone(),
             versioned: s.versioned.clone(),
             open: s.open,
             display: s.display.clone(),
@@ -142,6 +143,7 @@ impl<'a> Resolver<'a> {
             doc: tag.doc.clone(),
             release: tag.release.clone(),
             source: tag.source.clone(),
+            ceph: tag.ceph.clone(),
             open: tag.open,
             segments: (0..fields.len()).step_by(each).map(|at| at..at + each).collect(),
             ..self.blank(site, name, Some(dialect), &tag.examples, &tag.refused)
@@ -159,6 +161,7 @@ impl<'a> Resolver<'a> {
             doc: message.doc.clone(),
             release: message.release.clone(),
             source: message.source.clone(),
+            ceph: message.ceph.clone(),
             open: true,
             display: message.display.clone(),
             segments: message.parts().to_vec(),
