@@ -17,6 +17,22 @@ pub struct Expression {
     pub name: String,
     /// What stands in angle brackets.
     pub arguments: Vec<Argument>,
+    /// The alias that was written for it: its name, and all of it.
+    pub alias: Option<(String, String)>,
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (index, argument) in self.arguments.iter().enumerate() {
+            f.write_str(if index == 0 { "<" } else { ", " })?;
+            match argument {
+                Argument::Type(ty) => ty.fmt(f)?,
+                Argument::Number(n) => n.fmt(f)?,
+            }
+        }
+        f.write_str(if self.arguments.is_empty() { "" } else { ">" })
+    }
 }
 
 /// What stands in the angle brackets of a type expression.
@@ -175,12 +191,13 @@ fn expression(input: &str) -> IResult<&str, Expression> {
     let expression = |(name, arguments): (&str, Option<Vec<Argument>>)| Expression {
         name: name.to_owned(),
         arguments: arguments.unwrap_or_default(),
+        alias: None,
     };
     map((identifier, opt(arguments)), expression).parse(input)
 }
 
 /// The most types in each other.
-const MOST_NESTED: usize = 16;
+pub(crate) const MOST_NESTED: usize = 16;
 
 /// Reads a type expression.
 pub fn parse_type(text: &str) -> Result<Expression, String> {

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use crate::expr::{Operator, Prefix, Scalar};
 use crate::load::Problem;
 use crate::model;
-use crate::model::{At, Described, Display, Finding, From, Limit, Role, Versioned};
+use crate::model::{Alias, At, Described, Display, Finding, From, Limit, Role, Versioned};
 use crate::names::constant;
 
 /// Items by name, each with the place where it stands.
@@ -25,6 +25,8 @@ pub struct Ir {
     pub limits: Section<Limit>,
     /// What the tracker reports.
     pub findings: Section<Finding>,
+    /// Other names for types, which have been replaced wherever they stand.
+    pub aliases: Section<Alias>,
     /// Conditions between moves.
     pub guards: Section<Described>,
     /// What is done in moves.
@@ -165,6 +167,15 @@ pub struct Node {
     pub field: FieldId,
     /// What it is.
     pub ty: Type,
+    /// The alias that the spec writes for it: its name, and all of it.
+    pub alias: Option<(String, String)>,
+}
+
+impl Node {
+    /// A value for which no alias is written.
+    pub fn new(field: FieldId, ty: Type) -> Self {
+        Node { field, ty, alias: None }
+    }
 }
 
 /// A type.
@@ -884,6 +895,11 @@ impl Ir {
         }
     }
 
+    /// The type of a value as the spec writes it.
+    pub fn said(&self, node: &Node) -> String {
+        node.alias.as_ref().map_or_else(|| self.written(&node.ty), |(_, written)| written.clone())
+    }
+
     /// A type as the spec writes it.
     pub fn written(&self, ty: &Type) -> String {
         match ty {
@@ -894,11 +910,11 @@ impl Ir {
             Type::Rest => "rest".to_owned(),
             Type::Sized => "sized".to_owned(),
             Type::Empty => "empty".to_owned(),
-            Type::List(item) => format!("list<{}>", self.written(&item.ty)),
-            Type::Counted(item) => format!("counted<{}>", self.written(&item.ty)),
-            Type::Array(item, n) => format!("array<{}, {n}>", self.written(&item.ty)),
-            Type::Map(_, key, value) => format!("map<{}, {}>", self.written(&key.ty), self.written(&value.ty)),
-            Type::Optional(item) => format!("optional<{}>", self.written(&item.ty)),
+            Type::List(item) => format!("list<{}>", self.said(item)),
+            Type::Counted(item) => format!("counted<{}>", self.said(item)),
+            Type::Array(item, n) => format!("array<{}, {n}>", self.said(item)),
+            Type::Map(_, key, value) => format!("map<{}, {}>", self.said(key), self.said(value)),
+            Type::Optional(item) => format!("optional<{}>", self.said(item)),
             Type::Union(union) => format!("{{switch: {}}}", union.by.name),
         }
     }

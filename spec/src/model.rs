@@ -36,6 +36,8 @@ pub struct File {
     pub flags: Named<Flags>,
     /// Structures.
     pub types: Named<Struct>,
+    /// Other names for types.
+    pub aliases: Named<Alias>,
     /// The bytes that both sides send first: the name of a type.
     pub banner: Option<At<Banner>>,
     /// How frames are put together.
@@ -256,6 +258,20 @@ impl Flag {
     pub fn mask(&self) -> u64 {
         self.bit.iter().chain(&self.bits).fold(0, |mask, &bit| mask | 1u64.checked_shl(bit.into()).unwrap_or(0))
     }
+}
+
+/// Another name for a type.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// The type that it stands for.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Names in it for which others stand where the alias is used, between angle brackets and in this order.
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    /// One sentence.
+    pub doc: String,
 }
 
 /// A structure: fields one after the other.

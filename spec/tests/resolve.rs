@@ -35,7 +35,7 @@ fn a_type_is_written_as_it_is_read() {
                 let nodes = [(Some(&field.node), Some(&was.ty)), (field.content.as_ref(), was.holds.as_ref())];
                 for (node, reference) in nodes {
                     let (Some(node), Some(TypeRef::Expr(text))) = (node, reference) else { continue };
-                    assert_eq!(ir.written(&node.ty), *text, "{}.{}", body.name, field.name);
+                    assert_eq!(ir.said(node), *text, "{}.{}", body.name, field.name);
                     types += 1;
                 }
             }

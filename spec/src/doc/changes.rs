@@ -114,7 +114,7 @@ impl Doc<'_> {
             match old.fields.iter().find(|f| f.name == field.name) {
                 None => changes.push(format!("{owner}: {name} is new. {}", prose(&field.doc))),
                 Some(was) if whole(was) != whole(field) => {
-                    let (was, is) = (self.said(&was.node.ty), self.said(&field.node.ty));
+                    let (was, is) = (self.said(&was.node), self.said(&field.node));
                     changes.push(format!("{owner}: {name} was {was}, is {is}."));
                 }
                 Some(_) => {}
@@ -125,10 +125,10 @@ impl Doc<'_> {
         }
     }
 
-    fn said(&self, ty: &Type) -> String {
-        match ty {
+    fn said(&self, node: &Node) -> String {
+        match &node.ty {
             Type::Union(union) => format!("a union by {}", code(&union.by.name)),
-            ty => code(&self.ir.written(ty)),
+            _ => code(&self.ir.said(node)),
         }
     }
 }

@@ -132,6 +132,15 @@ impl Doc<'_> {
             .map(|(name, variable)| [anchored("context", name), self.ty(&variable.ty), prose(&variable.doc)]);
         page.table(["Variable", "Type", "What it is"], rows);
 
+        self.section(page, "aliases");
+        page.line("Other names for types, which say what a value is.");
+        let rows = ir.aliases.iter().map(|(name, alias)| {
+            let parameters = alias.parameters.join(", ");
+            let called = if parameters.is_empty() { name.clone() } else { format!("{name}<{parameters}>") };
+            [format!("<a id=\"alias-{name}\"></a>{}", code(&called)), code(&alias.ty), prose(&alias.doc)]
+        });
+        page.table(["Alias", "Stands for", "What it is"], rows);
+
         self.section(page, "limits");
         let rows = ir.limits.iter().map(|(name, limit)| {
             [anchored("limit", name), limit.max.to_string(), prose(&limit.unit), prose(&limit.doc)]
@@ -154,7 +163,7 @@ impl Doc<'_> {
         page.line("Fields that no single structure owns.");
         let rows = ir.common.iter().map(|(name, common)| {
             let filter = code(&ir[common.node.field].filter);
-            [anchored("common", name), self.ty(&common.node.ty), filter, prose(&common.doc)]
+            [anchored("common", name), self.node(&common.node), filter, prose(&common.doc)]
         });
         page.table(["Field", "Type", "Filter name", "What it is"], rows);
     }

@@ -48,6 +48,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("flags", "Flags"),
     ("messages", "Messages"),
     ("context", "Context variables"),
+    ("aliases", "Type aliases"),
     ("limits", "Limits"),
     ("findings", "Findings"),
     ("common", "Common fields"),

@@ -18,7 +18,7 @@ impl Lint<'_> {
                 }
             )*};
         }
-        sections!(common, context, limits, findings, guards, actions);
+        sections!(common, context, aliases, limits, findings, guards, actions);
         for e in ir.enums.iter().filter(|e| e.dialect.is_none()) {
             self.snake(&e.site, &e.name);
             if e.says.like.is_none() {

@@ -35,6 +35,17 @@ impl<'a> Resolver<'a> {
             self.name("flags", None, &site, name, Some(Type::Flags(FlagsId(self.ir.flags.len()))));
             self.ir.flags.push(Flags { site, name: name.clone(), base, says: (**f).clone() });
         }
+        for (name, alias) in &spec.aliases {
+            let site = self.shared("aliases", name, alias.line);
+            self.name("alias", None, &site, name, None);
+            if let Some(ty) = self.good(&site, parse_type(&alias.ty)) {
+                self.aliases.insert(name.clone(), (alias.parameters.clone(), ty));
+            }
+        }
+        self.ir.aliases = self.placed("aliases", &spec.aliases);
+        for (_, alias) in &self.ir.aliases.clone() {
+            self.read_type(&alias.site, &alias.ty);
+        }
         for (name, s) in &spec.types {
             self.structure_of(None, self.shared("types", name, s.line), name, s);
         }
@@ -201,7 +212,7 @@ impl<'a> Resolver<'a> {
                 self.name("union", body.dialect, site, &format!("{}_{}", body.type_name(), field.name), None);
             }
             let mut read = |reference: &TypeRef| match reference {
-                TypeRef::Expr(text) => self.good(site, parse_type(text)),
+                TypeRef::Expr(text) => self.read_type(site, text),
                 TypeRef::Switch(_) => None,
             };
             let (ty, holds) = (read(&field.ty), field.holds.as_ref().and_then(read));
@@ -216,7 +227,8 @@ impl<'a> Resolver<'a> {
     /// Takes a name, for what it means if anything can refer to it.
     fn name(&mut self, what: &'static str, scope: Option<DialectId>, site: &Site, name: &str, means: Option<Type>) {
         let builtin = what != "union" && is_builtin(name);
-        if builtin || TAKEN_TYPES.contains(&pascal(name).as_str()) {
+        // an alias is no type in Rust
+        if builtin || what != "alias" && TAKEN_TYPES.contains(&pascal(name).as_str()) {
             self.report(site, format!("`{name}` means something already"));
         }
         // what a dialect calls like something shared hides that, which only structures may do
