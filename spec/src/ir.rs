@@ -5,7 +5,7 @@ use std::ops::{Deref, Index, Range};
 
 use indexmap::IndexMap;
 
-use crate::expr::{Operator, Prefix, Scalar};
+use crate::expr::{Operator, Scalar};
 use crate::load::Problem;
 use crate::model;
 use crate::model::{Alias, At, Described, Display, Finding, From, Limit, Role, Versioned};
@@ -45,8 +45,8 @@ pub struct Ir {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $id:ident: $item:ident in $list:ident;)*) => {$(
-        $(#[$doc])*
+    ($($id:ident: $item:ident in $list:ident,)*) => {$(
+        #[doc = concat!("A place in [`Ir::", stringify!($list), "`].")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $id(pub usize);
 
@@ -60,16 +60,8 @@ macro_rules! ids {
 }
 
 ids! {
-    /// The place of an enum in [`Ir::enums`].
-    EnumId: Enum in enums;
-    /// The place of a word of bits in [`Ir::flags`].
-    FlagsId: Flags in flags;
-    /// The place of a body in [`Ir::bodies`].
-    BodyId: Body in bodies;
-    /// The place of a dialect in [`Ir::dialects`].
-    DialectId: Dialect in dialects;
-    /// The place of a field in [`Ir::fields`].
-    FieldId: FieldInfo in fields;
+    EnumId: Enum in enums, FlagsId: Flags in flags, BodyId: Body in bodies, DialectId: Dialect in dialects,
+    FieldId: FieldInfo in fields,
 }
 
 /// Where something stands in the spec files.
@@ -189,8 +181,8 @@ pub enum Type {
     Flags(FlagsId),
     /// A structure.
     Struct(BodyId),
-    /// Bytes behind their length.
-    Blob(Prefix),
+    /// Bytes behind their length, which is such an integer.
+    Blob(Scalar),
     /// All bytes that are left.
     Rest,
     /// Bytes whose length another field gives.
@@ -332,6 +324,8 @@ pub struct Body {
     pub kind: BodyKind,
     /// The dialect that declares it; none if dialects share it.
     pub dialect: Option<DialectId>,
+    /// The structure or frame of this name that the dialect has no longer.
+    pub replaces: Option<BodyId>,
     /// One sentence.
     pub doc: String,
     /// The first release with it.
@@ -828,12 +822,6 @@ impl Ir {
         std::iter::successors(dialect, |id| self[*id].parent)
     }
 
-    /// The structure that a name means in a dialect.
-    pub fn find_type(&self, dialect: Option<DialectId>, name: &str) -> Option<BodyId> {
-        let scopes = self.ancestry(dialect).map(Some).chain([None]);
-        scopes.into_iter().find_map(|scope| self.types(scope).find(|(_, s)| s.name == name).map(|(id, _)| id))
-    }
-
     /// The fields on a path through a body.
     pub fn walk<'a>(&'a self, body: &'a Body, path: &Path) -> Vec<&'a Field> {
         let mut fields = Vec::new();
@@ -863,9 +851,9 @@ impl Ir {
             Type::Scalar(scalar) => scalar.min_size(),
             Type::Enum(_) | Type::Flags(_) => ty.integer(self).map_or(0, Scalar::min_size),
             Type::Struct(id) => self.body_min_size(&self[*id]),
-            Type::Blob(prefix) => prefix.size(),
+            Type::Blob(length) => length.min_size(),
             Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Union(_) => 0,
-            Type::List(_) | Type::Map(..) => Prefix::U32.size(),
+            Type::List(_) | Type::Map(..) => Scalar::U32.min_size(),
             Type::Optional(_) => 1,
             Type::Array(item, n) => self.min_size(&item.ty).saturating_mul(*n as usize),
         }
@@ -905,8 +893,8 @@ impl Ir {
         match ty {
             Type::Scalar(scalar) => scalar.to_string(),
             Type::Enum(_) | Type::Flags(_) | Type::Struct(_) => self.name(ty).to_owned(),
-            Type::Blob(Prefix::U32) => "blob".to_owned(),
-            Type::Blob(prefix) => format!("blob<u{}>", 8 * prefix.size()),
+            Type::Blob(Scalar::U32) => "blob".to_owned(),
+            Type::Blob(length) => format!("blob<{length}>"),
             Type::Rest => "rest".to_owned(),
             Type::Sized => "sized".to_owned(),
             Type::Empty => "empty".to_owned(),

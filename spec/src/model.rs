@@ -445,7 +445,11 @@ impl<'de> Visitor<'de> for TypeRefVisitor {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<TypeRef, A::Error> {
         let mut cases = IndexMap::new();
-        while let Some((CaseKey(key), value)) = map.next_entry::<CaseKey, String>()? {
+        while let Some((key, value)) = map.next_entry::<CaseKey, String>()? {
+            let key = match key {
+                CaseKey::Name(name) => name,
+                CaseKey::Number(number) => number.to_string(),
+            };
             if cases.insert(key.clone(), value).is_some() {
                 return Err(de::Error::custom(format!("`{key}` stands twice")));
             }
@@ -456,28 +460,11 @@ impl<'de> Visitor<'de> for TypeRefVisitor {
 }
 
 /// A case is a name, or a number, which YAML doesn't read as text.
-struct CaseKey(String);
-
-impl<'de> Deserialize<'de> for CaseKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = CaseKey;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name or a number")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<CaseKey, E> {
-                Ok(CaseKey(text.to_owned()))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<CaseKey, E> {
-                Ok(CaseKey(number.to_string()))
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<CaseKey, E> {
-                Ok(CaseKey(number.to_string()))
-            }
-        }
-        deserializer.deserialize_any(KeyVisitor)
-    }
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a name or a number")]
+enum CaseKey {
+    Name(String),
+    Number(i64),
 }
 
 /// How something is shown, where that isn't obvious.

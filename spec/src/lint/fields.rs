@@ -1,7 +1,6 @@
 //! Fields: their conditions, unions, bounds, and how they are shown.
 
 use super::Lint;
-use super::types::Place;
 use crate::expr::{Operator, Scalar};
 use crate::ir::*;
 use crate::model::{self, Display};
@@ -23,7 +22,7 @@ impl Lint<'_> {
             }
         }
         for node in std::iter::once(&field.node).chain(&field.content) {
-            self.check_type(site, &node.ty, Place::Last);
+            self.check_type(site, &node.ty, false);
             if let Type::Union(union) = &node.ty {
                 self.union(site, union);
             }

@@ -1,7 +1,6 @@
 //! Structures: their versions, the order of their fields, and what lint must know of fields that everybody needs.
 
 use super::Lint;
-use super::types::Place;
 use crate::ir::*;
 
 /// Fields that the runtime, frames and tracker name by themselves, and their types.
@@ -37,7 +36,7 @@ impl Lint<'_> {
             }
         }
         for common in self.ir.common.values() {
-            self.check_type(&common.site, &common.node.ty, Place::Last);
+            self.check_type(&common.site, &common.node.ty, false);
             self.display(&common.site, &common.display, Some(&common.node.ty));
         }
     }

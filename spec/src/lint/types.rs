@@ -7,23 +7,15 @@ use crate::ir::*;
 /// The most items of an array, and bytes of a fixed field.
 const MOST_FIXED: u32 = 0x10000;
 
-/// Where a type stands, which decides over what it may be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It is all of a field, a case of a union, or what a blob holds.
-    Last,
-    /// Another of its kind follows.
-    Item,
-}
-
 impl Lint<'_> {
-    pub(super) fn check_type(&mut self, site: &Site, ty: &Type, place: Place) {
+    /// Judges a type; whether another of its kind `follows` decides over what it may be.
+    pub(super) fn check_type(&mut self, site: &Site, ty: &Type, follows: bool) {
         match ty {
-            Type::Struct(id) if place == Place::Item && self.greedy(ty) => {
+            Type::Struct(id) if follows && self.greedy(ty) => {
                 let what = format!("`{}` takes all bytes that are left, so no other can follow it", self.ir[*id].name);
                 self.report(site, what);
             }
-            Type::Rest if place == Place::Item => {
+            Type::Rest if follows => {
                 self.report(site, "`rest` takes all bytes that are left, so no other can follow it");
             }
             Type::Scalar(Scalar::Bytes(n)) if *n == 0 || *n > MOST_FIXED => {
@@ -34,9 +26,9 @@ impl Lint<'_> {
             }
             _ => {}
         }
-        let place = if matches!(ty, Type::Optional(_) | Type::Union(_)) { place } else { Place::Item };
+        let follows = follows || !matches!(ty, Type::Optional(_) | Type::Union(_));
         for inner in ty.inner() {
-            self.check_type(site, inner, place);
+            self.check_type(site, inner, follows);
         }
     }
 

@@ -113,6 +113,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn structure_of(&mut self, dialect: Option<DialectId>, site: Site, name: &'a str, s: &'a model::Struct) {
+        let replaces = dialect.and_then(|dialect| self.structure(self.ir[dialect].parent, name));
         self.name("type", dialect, &site, name, Some(Type::Struct(BodyId(self.ir.bodies.len()))));
         if s.versioned.is_some() && s.version.is_some() {
             self.report(&site, "has a version of its own and one from outside");
@@ -136,12 +137,14 @@ impl<'a> Resolver<'a> {
             open: s.open,
             display: s.display.clone(),
             segments: std::iter::once(0..s.fields.len()).collect(),
+            replaces,
             ..self.blank(site, name, dialect, &s.examples, &s.refused)
         };
         self.body_of(body, written, &s.fields);
     }
 
     fn frame(&mut self, dialect: DialectId, site: Site, name: &'a str, tag: &'a model::Tag) -> BodyId {
+        let replaces = self.ir[dialect].parent.and_then(|parent| self.ir[parent].tags.get(name).copied());
         self.name("frame", Some(dialect), &site, name, None);
         let segmented = !tag.segments.is_empty();
         if segmented && !tag.fields.is_empty() {
@@ -157,6 +160,7 @@ impl<'a> Resolver<'a> {
             ceph: tag.ceph.clone(),
             open: tag.open,
             segments: (0..fields.len()).step_by(each).map(|at| at..at + each).collect(),
+            replaces,
             ..self.blank(site, name, Some(dialect), &tag.examples, &tag.refused)
         };
         let summary = tag.info.as_deref().map(|text| ("info", text));

@@ -4,7 +4,7 @@ use indexmap::map::Entry;
 
 use super::Resolver;
 use crate::expr::Argument::{Number, Type as T};
-use crate::expr::{Argument, Expression, MOST_NESTED, Prefix, Scalar, no_type, parse_type};
+use crate::expr::{Argument, Expression, MOST_NESTED, Scalar, no_type, parse_type};
 use crate::ir::*;
 use crate::model::{self, Base, Display};
 use crate::names::{constant, label};
@@ -88,9 +88,10 @@ impl Resolver<'_> {
             ("list" | "counted" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
             ("array", [T(_), Number(n)]) if u32::try_from(*n).is_ok() => return Ok(None),
             ("bytes", [Number(n)]) if u32::try_from(*n).is_ok() => Type::Scalar(Scalar::Bytes(*n as u32)),
-            ("blob", []) => Type::Blob(Prefix::U32),
-            ("blob", [T(width)]) if width.name == "u8" => Type::Blob(Prefix::U8),
-            ("blob", [T(width)]) if width.name == "u16" => Type::Blob(Prefix::U16),
+            ("blob", []) => Type::Blob(Scalar::U32),
+            ("blob", [T(length)]) if matches!(length.name.as_str(), "u8" | "u16") => {
+                Type::Blob(Scalar::named(&length.name).unwrap_or(Scalar::U32))
+            }
             ("rest", []) => Type::Rest,
             ("sized", []) => Type::Sized,
             ("empty", []) => Type::Empty,
