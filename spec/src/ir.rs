@@ -354,6 +354,10 @@ pub struct Body {
     pub fields: Vec<Field>,
     /// The fields of each segment that it takes.
     pub segments: Vec<Range<usize>>,
+    /// The fewest bytes that it takes.
+    pub min_size: usize,
+    /// It takes all bytes that are left.
+    pub greedy: bool,
     /// Bytes and values.
     pub examples: Vec<Example>,
     /// Bytes that a reader must refuse.
@@ -850,7 +854,7 @@ impl Ir {
         match ty {
             Type::Scalar(scalar) => scalar.min_size(),
             Type::Enum(_) | Type::Flags(_) => ty.integer(self).map_or(0, Scalar::min_size),
-            Type::Struct(id) => self.body_min_size(&self[*id]),
+            Type::Struct(id) => self[*id].min_size,
             Type::Blob(length) => length.min_size(),
             Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Union(_) => 0,
             Type::List(_) | Type::Map(..) => Scalar::U32.min_size(),
@@ -859,18 +863,14 @@ impl Ir {
         }
     }
 
-    /// The fewest bytes that a body takes.
-    pub fn body_min_size(&self, body: &Body) -> usize {
-        if let Some(text) = &body.text {
-            let size = |piece: &Piece| if let Piece::Text(words) = piece { words.len() } else { 1 };
-            return text.pieces.iter().map(size).sum();
+    /// Whether a type takes all bytes that are left. A union does, when none of its cases holds.
+    pub fn greedy(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Rest | Type::Union(_) => true,
+            Type::Struct(id) => self[*id].greedy,
+            Type::Optional(item) => self.greedy(&item.ty),
+            _ => false,
         }
-        let header = match &body.versioned {
-            Some(v) => usize::from(v.marker.is_some()) + if v.compat.is_some() { 6 } else { 1 },
-            None => 0,
-        };
-        let fields = body.fields.iter().filter(|field| !field.conditional());
-        header + fields.map(|field| self.min_size(&field.node.ty)).sum::<usize>()
     }
 
     /// The name of a type that has one.

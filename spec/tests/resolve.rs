@@ -58,6 +58,22 @@ fn everything_that_stands_in_a_file_is_in_it() {
     }
 }
 
+/// Structures that double in each other, deeper than anybody could follow one by one.
+#[test]
+fn many_structures_in_structures_take_no_time() {
+    let mut text = String::from("types:\n");
+    for level in 0..2000 {
+        let inner = if level == 0 { "u8".to_owned() } else { format!("level{}", level - 1) };
+        let fields = format!("[{{name: a, type: {inner}, doc: A.}}, {{name: b, type: {inner}, doc: B.}}]");
+        text.push_str(&format!("  level{level}: {{doc: A., fields: {fields}}}\n"));
+    }
+    let source = msgr2_spec::load::text("types/all.yaml", &text).unwrap();
+    let ir = Spec::join(vec![source]).unwrap().resolve().unwrap();
+    let sizes: Vec<usize> = ir.bodies.iter().map(|body| body.min_size).collect();
+    assert_eq!((sizes[0], sizes[10], sizes[1999]), (2, 2048, usize::MAX));
+    assert!(!msgr2_spec::lint::check(&ir).is_empty());
+}
+
 /// Paths, unions and measures lead to fields that are there.
 #[test]
 fn what_decides_is_a_number() {

@@ -115,10 +115,12 @@ impl Lint<'_> {
     /// A count in front of items without bytes would let a few bytes ask for endless work.
     fn cheap_items(&mut self, site: &Site, ty: &Type, bounded: bool) {
         match ty {
-            Type::List(item) | Type::Counted(item) if !bounded && self.may_be_empty(&item.ty) => {
+            Type::List(item) | Type::Counted(item) if !bounded && self.ir.min_size(&item.ty) == 0 => {
                 self.report(site, "its items may take no bytes, so their number needs a max");
             }
-            Type::Map(_, key, value) if !bounded && self.may_be_empty(&key.ty) && self.may_be_empty(&value.ty) => {
+            Type::Map(_, key, value)
+                if !bounded && self.ir.min_size(&key.ty) == 0 && self.ir.min_size(&value.ty) == 0 =>
+            {
                 self.report(site, "its entries may take no bytes, so their number needs a max");
             }
             _ => {}

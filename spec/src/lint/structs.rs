@@ -72,7 +72,7 @@ impl Lint<'_> {
         for pair in fields.windows(2) {
             let (field, next) = (&pair[0], &pair[1]);
             let site = body.site.part(&field.name, field.line);
-            if self.greedy(&field.node.ty) {
+            if self.ir.greedy(&field.node.ty) {
                 self.report(&site, format!("takes all bytes that are left, but `{}` follows", next.name));
             } else if field.asks_for_more() && !next.asks_for_more() {
                 let what = format!("is there only if bytes are left, but `{}` behind it needs no more", next.name);
