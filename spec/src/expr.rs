@@ -9,6 +9,8 @@ use nom::combinator::{all_consuming, map, map_res, opt, recognize, value};
 use nom::multi::{many0, separated_list1};
 use nom::sequence::{delimited, pair, preceded};
 use nom::{IResult, Parser};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// A type expression: a name, and what stands behind it in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +49,8 @@ pub enum Argument {
 macro_rules! scalars {
     ($($name:literal $scalar:ident $size:literal,)*) => {
         /// A type that the wire layer knows by itself.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
         #[allow(missing_docs)] // the names say it
         pub enum Scalar {
             $($scalar,)*
@@ -169,7 +172,8 @@ pub enum Condition {
 }
 
 /// A comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Operator {
     /// Equal.
     Equal,

@@ -4,6 +4,8 @@
 use std::ops::{Deref, Index, Range};
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
 
 use crate::expr::{Operator, Scalar};
 use crate::load::Problem;
@@ -15,7 +17,7 @@ use crate::names::constant;
 pub type Section<T> = IndexMap<String, Placed<T>>;
 
 /// The whole spec.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Ir {
     /// Fields that no single type owns.
     pub common: Section<Common>,
@@ -41,13 +43,15 @@ pub struct Ir {
     /// Dialects, parents before children.
     pub dialects: Vec<Dialect>,
     /// What Wireshark registers, JSON names and errors cite: fields by the name of their constant.
+    #[serde(with = "indexmap::map::serde_seq")]
+    #[schemars(with = "Vec<(String, FieldInfo)>")]
     pub fields: IndexMap<String, FieldInfo>,
 }
 
 macro_rules! ids {
     ($($id:ident: $item:ident in $list:ident,)*) => {$(
         #[doc = concat!("A place in [`Ir::", stringify!($list), "`].")]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         pub struct $id(pub usize);
 
         impl Index<$id> for Ir {
@@ -65,7 +69,7 @@ ids! {
 }
 
 /// Where something stands in the spec files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Site {
     /// The file's path below the spec's folder.
     pub path: String,
@@ -89,7 +93,7 @@ impl Site {
 }
 
 /// Something, and where it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Placed<T> {
     /// Where it stands.
     pub site: Site,
@@ -105,7 +109,7 @@ impl<T> Deref for Placed<T> {
 }
 
 /// A field that no single type owns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Common {
     /// Its value.
     pub node: Node,
@@ -116,7 +120,7 @@ pub struct Common {
 }
 
 /// A variable that the decoder is given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Variable {
     /// An enum, or an unsigned integer.
     pub ty: Type,
@@ -125,7 +129,7 @@ pub struct Variable {
 }
 
 /// Numbers with names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Enum {
     /// Where it stands.
     pub site: Site,
@@ -140,7 +144,7 @@ pub struct Enum {
 }
 
 /// Bits with names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Flags {
     /// Where they stand.
     pub site: Site,
@@ -153,7 +157,7 @@ pub struct Flags {
 }
 
 /// A value on the wire, and the field as which a reader shows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Node {
     /// The field; of a list its count, of an optional value whether there is one.
     pub field: FieldId,
@@ -171,7 +175,8 @@ impl Node {
 }
 
 /// A type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Type {
     /// A type that the wire layer knows by itself.
     Scalar(Scalar),
@@ -234,7 +239,7 @@ impl Type {
 }
 
 /// A union: a number says which type follows; if no case holds, the rest of the bytes is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Union {
     /// The number.
     pub by: Operand,
@@ -245,7 +250,7 @@ pub struct Union {
 }
 
 /// A case of a union: a range of numbers, and what follows then.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Case {
     /// What the spec calls it: the name of an enum's value, or a number.
     pub name: String,
@@ -258,7 +263,7 @@ pub struct Case {
 }
 
 /// A number that decides over a union or whether a field is there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Operand {
     /// As the spec writes it.
     pub name: String,
@@ -269,16 +274,17 @@ pub struct Operand {
 }
 
 /// Where a number is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// In the context variable at this place of [`Ir::context`].
-    Context(usize),
+    /// In a context variable.
+    Context(String),
     /// In the bytes.
     Path(Path),
 }
 
 /// The way from a body to something in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Path {
     /// A field of the body, a field of the structure that this one is, and so on.
     pub fields: Vec<usize>,
@@ -287,7 +293,7 @@ pub struct Path {
 }
 
 /// When a field is there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Condition {
     /// As the spec writes it.
     pub text: String,
@@ -296,7 +302,8 @@ pub struct Condition {
 }
 
 /// What must hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Test {
     /// Bytes are left.
     More,
@@ -305,7 +312,8 @@ pub enum Test {
 }
 
 /// A piece of a text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Piece {
     /// As it stands.
     Text(String),
@@ -314,7 +322,7 @@ pub enum Piece {
 }
 
 /// Everything with fields: a structure, the payload of a frame, the body of a message.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Body {
     /// Where it stands.
     pub site: Site,
@@ -365,7 +373,8 @@ pub struct Body {
 }
 
 /// What a body is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum BodyKind {
     /// A structure.
     #[default]
@@ -454,7 +463,7 @@ impl Body {
 }
 
 /// The layout of a structure that is text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Text {
     /// As the spec writes it.
     pub text: String,
@@ -465,7 +474,7 @@ pub struct Text {
 }
 
 /// A field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Field {
     /// The line where it stands.
     pub line: u64,
@@ -526,7 +535,8 @@ impl Field {
 }
 
 /// What a field is made of when writing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Derived {
     /// Always this number.
     Number(i64),
@@ -539,7 +549,7 @@ pub enum Derived {
 }
 
 /// A bound.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Bound {
     /// Its value.
     pub value: u64,
@@ -548,7 +558,7 @@ pub struct Bound {
 }
 
 /// How a blob is encrypted, and what it holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Sealed {
     /// Whose key opens it.
     pub key: String,
@@ -561,7 +571,7 @@ pub struct Sealed {
 }
 
 /// What is known of a field: a row of the table that Wireshark registers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FieldInfo {
     /// Where it comes from.
     pub site: Site,
@@ -582,7 +592,8 @@ pub struct FieldInfo {
 }
 
 /// What kind of value a field has. The number is that of its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // the names say it, and `msgr2::wire::Kind` says more
 pub enum Kind {
     Unsigned(u8),
@@ -609,7 +620,8 @@ pub enum Kind {
 }
 
 /// How a number is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Notation {
     /// In decimal.
     Dec,
@@ -620,7 +632,7 @@ pub enum Notation {
 }
 
 /// A dialect with all that it inherits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Dialect {
     /// Where it stands.
     pub site: Site,
@@ -654,7 +666,7 @@ impl Dialect {
 }
 
 /// The banner of a dialect.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Banner {
     /// Whether it is the dialect's own.
     pub own: bool,
@@ -667,7 +679,7 @@ pub struct Banner {
 }
 
 /// How frames are put together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Envelope {
     /// Whether it is the dialect's own.
     pub own: bool,
@@ -680,7 +692,7 @@ pub struct Envelope {
 }
 
 /// A part of a frame.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Part {
     /// The block that it is.
     pub block: Option<BodyId>,
@@ -691,9 +703,11 @@ pub struct Part {
 }
 
 /// What the spec says of bytes, and the bytes themselves by segment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Bytes<T> {
-    /// The bytes.
+    /// The bytes, in hex for JSON.
+    #[serde(serialize_with = "hex")]
+    #[schemars(with = "Vec<String>")]
     pub segments: Vec<Vec<u8>>,
     /// What is said of them.
     pub says: T,
@@ -706,6 +720,11 @@ impl<T> Deref for Bytes<T> {
     }
 }
 
+fn hex<S: Serializer>(segments: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+    let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    serializer.collect_seq(segments.iter().map(hex))
+}
+
 /// Bytes, and what they mean.
 pub type Example = Bytes<At<model::Example>>;
 
@@ -713,7 +732,7 @@ pub type Example = Bytes<At<model::Example>>;
 pub type Refused = Bytes<At<model::Refused>>;
 
 /// A state of one end of a connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct State {
     /// Where it stands.
     pub site: Site,
@@ -756,7 +775,8 @@ impl State {
 }
 
 /// What is sent or received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The banner.
     Banner,
@@ -765,7 +785,7 @@ pub enum Event {
 }
 
 /// What happens, and where it leads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct On {
     /// What is sent or received.
     pub event: Event,
@@ -774,7 +794,7 @@ pub struct On {
 }
 
 /// One way out of a state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Move {
     /// The next state, by its place.
     pub to: usize,
@@ -787,7 +807,7 @@ pub struct Move {
 }
 
 /// A whole conversation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Exchange {
     /// What is said of it.
     pub says: model::Exchange,

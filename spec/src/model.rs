@@ -9,7 +9,7 @@ use std::ops::Range;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A map that keeps the order of the file; every entry knows the line it stands in.
 pub type Named<T> = IndexMap<String, At<T>>;
@@ -68,7 +68,7 @@ pub struct Defaults {
 }
 
 /// A dialect of the protocol.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dialect {
     /// Its name, as users write and see it, for example `v2.1`.
@@ -84,7 +84,7 @@ pub struct Dialect {
 }
 
 /// One sentence about a name.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Described {
     /// One sentence.
@@ -117,7 +117,7 @@ pub struct ContextVariable {
 }
 
 /// A bound.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// The largest value allowed.
@@ -129,7 +129,7 @@ pub struct Limit {
 }
 
 /// Something worth reporting about a connection.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// How bad it is.
@@ -143,7 +143,7 @@ pub struct Finding {
 }
 
 /// Wireshark's severities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Usual workflow.
@@ -157,7 +157,7 @@ pub enum Severity {
 }
 
 /// Wireshark's groups of expert infos.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// A checksum that doesn't match.
@@ -175,7 +175,7 @@ pub enum Group {
 }
 
 /// Numbers with names.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enum {
     /// The integer on the wire, for example `u32`.
@@ -197,7 +197,7 @@ pub struct Enum {
 }
 
 /// A named number.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnumValue {
     /// The number.
@@ -213,7 +213,7 @@ pub struct EnumValue {
 }
 
 /// Bits with names.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flags {
     /// The integer on the wire.
@@ -232,7 +232,7 @@ pub struct Flags {
 }
 
 /// A named bit.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flag {
     /// The bit, counted from the lowest, 0.
@@ -261,7 +261,7 @@ impl Flag {
 }
 
 /// Another name for a type.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alias {
     /// The type that it stands for.
@@ -316,7 +316,7 @@ pub struct Struct {
 }
 
 /// The header of a versioned structure.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Versioned {
     /// The newest version that the spec describes; a writer sends it.
@@ -468,7 +468,7 @@ enum CaseKey {
 }
 
 /// How something is shown, where that isn't obvious.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Display {
     /// Decimal or hexadecimal.
@@ -485,7 +485,7 @@ pub struct Display {
 }
 
 /// The base of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
     /// Decimal.
@@ -495,7 +495,7 @@ pub enum Base {
 }
 
 /// How a word of flags stands in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Notation {
     /// A list of names.
@@ -531,7 +531,7 @@ pub struct Envelope {
 }
 
 /// A part of a frame.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// A fixed block: the name of its type, or of a tag of the envelope, whose payload it is.
@@ -557,7 +557,7 @@ pub struct Part {
 }
 
 /// A whole frame.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameExample {
     /// One sentence.
@@ -579,7 +579,7 @@ pub struct FrameExample {
 }
 
 /// What opens the sealed frame of an example.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
     /// The connection secret.
@@ -630,7 +630,7 @@ pub struct Tag {
 }
 
 /// Who sends a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum From {
     /// The side that connected.
@@ -642,7 +642,7 @@ pub enum From {
 }
 
 /// Bytes, and what they mean.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     /// One sentence.
@@ -658,7 +658,7 @@ pub struct Example {
 }
 
 /// Bytes that a reader must refuse.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refused {
     /// One sentence.
@@ -676,7 +676,7 @@ pub struct Refused {
 }
 
 /// One end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The side that connected.
@@ -796,7 +796,7 @@ impl Message {
 }
 
 /// The versions of a message, as its senders write them into the header.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageVersions {
     /// The newest header version.
@@ -806,7 +806,7 @@ pub struct MessageVersions {
 }
 
 /// A whole conversation: every byte of both sides, and what it means.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// One sentence.
@@ -822,7 +822,7 @@ pub struct Exchange {
 }
 
 /// What one side sends at once.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flight {
     /// Who sends it.
@@ -837,7 +837,7 @@ pub struct Flight {
 }
 
 /// A frame of a flight, or its banner.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeFrame {
     /// Its tag, or `banner`.
@@ -856,9 +856,11 @@ pub struct ExchangeFrame {
 }
 
 /// A value and the line where it begins (from 1).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(transparent)]
 pub struct At<T> {
     /// The line; 0 if unknown.
+    #[serde(skip)]
     pub line: u64,
     value: T,
 }
@@ -886,21 +888,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = serde_saphyr::Spanned::<T>::deserialize(deserializer)?;
         Ok(At { line: spanned.referenced.line(), value: spanned.value })
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-    fn schema_id() -> std::borrow::Cow<'static, str> {
-        T::schema_id()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
     }
 }
 

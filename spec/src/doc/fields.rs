@@ -75,7 +75,7 @@ impl Doc<'_> {
             Type::Array(item, n) => format!("array&lt;{}, {n}>", self.node(item)),
             Type::Union(union) => {
                 let by = match &union.by.origin {
-                    Origin::Context(at) => self.context_link(*at),
+                    Origin::Context(variable) => format!("[${variable}](#context-{variable})"),
                     Origin::Path(_) => code(&union.by.name),
                 };
                 let case = |case: &Case| format!("{}: {}", code(&case.name), self.node(&case.node));
@@ -84,11 +84,6 @@ impl Doc<'_> {
             }
             other => self.type_link(other).unwrap_or_else(|| self.ir.written(other).replace('<', "&lt;")),
         }
-    }
-
-    fn context_link(&self, at: usize) -> String {
-        let name = self.ir.context.get_index(at).map_or("", |(name, _)| name);
-        format!("[${name}](#context-{name})")
     }
 
     fn condition(&self, field: &Field) -> String {

@@ -205,8 +205,8 @@ impl Generator<'_> {
     /// The number that decides over a union or a condition, as an `Option<i64>`.
     pub(super) fn operand(&self, body: &Body, operand: &Operand, from: From) -> TokenStream {
         let path = match &operand.origin {
-            Origin::Context(at) => {
-                let variable = ident(self.ir.context.get_index(*at).map_or("", |(name, _)| name));
+            Origin::Context(variable) => {
+                let variable = ident(variable);
                 let value = if matches!(operand.ty, Type::Enum(_)) { quote!(v.0) } else { quote!(v) };
                 return quote!(cx.#variable.map(|v| #value as i64));
             }
