@@ -204,6 +204,8 @@ pub enum Type {
     Map(FieldId, Box<Node>, Box<Node>),
     /// A byte 0, or a byte 1 and a value.
     Optional(Box<Node>),
+    /// Values one behind the other.
+    Tuple(Vec<Node>),
     /// What a number decides.
     Union(Box<Union>),
 }
@@ -214,6 +216,7 @@ impl Type {
         match self {
             Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item) => vec![&item.ty],
             Type::Map(_, key, value) => vec![&key.ty, &value.ty],
+            Type::Tuple(items) => items.iter().map(|item| &item.ty).collect(),
             Type::Union(union) => union.cases.iter().map(|case| &case.node.ty).collect(),
             _ => Vec::new(),
         }
@@ -879,6 +882,7 @@ impl Ir {
             Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Union(_) => 0,
             Type::List(_) | Type::Map(..) => Scalar::U32.min_size(),
             Type::Optional(_) => 1,
+            Type::Tuple(_) => ty.inner().into_iter().map(|ty| self.min_size(ty)).fold(0, usize::saturating_add),
             Type::Array(item, n) => self.min_size(&item.ty).saturating_mul(*n as usize),
         }
     }
@@ -923,6 +927,9 @@ impl Ir {
             Type::Array(item, n) => format!("array<{}, {n}>", self.said(item)),
             Type::Map(_, key, value) => format!("map<{}, {}>", self.said(key), self.said(value)),
             Type::Optional(item) => format!("optional<{}>", self.said(item)),
+            Type::Tuple(items) => {
+                format!("tuple<{}>", items.iter().map(|item| self.said(item)).collect::<Vec<_>>().join(", "))
+            }
             Type::Union(union) => format!("{{switch: {}}}", union.by.name),
         }
     }

@@ -143,6 +143,8 @@ class Body:
             return [item for [item] in items(bounded(length), what)]
         if kind == "array":
             return [item for [item] in items(what[1], what[0])]
+        if kind == "tuple":
+            return [self.node(r, part, None, None) for part in what]
         if kind == "map":
             return items(bounded(r.number("u32")), *what[1:])
         if kind == "optional":
@@ -195,6 +197,8 @@ class Spec:
             return size[self.json["enums" if kind == "enum" else "flags"][what]["base"]]
         if kind == "struct":
             return self.json["bodies"][what]["min_size"]
+        if kind == "tuple":
+            return sum(self.min_size(part["ty"]) for part in what)
         return {"list": 4, "map": 4, "optional": 1}.get(kind) or (self.min_size(what[0]["ty"]) * what[1]
                                                                   if kind == "array" else 0)
 
@@ -297,6 +301,8 @@ class Spec:
         if kind == "map":
             pairs = [pair for entries in zip(read, said) for pair in zip(what[1:], *entries)]
             return len(read) == len(said) and all(self.same(*pair) for pair in pairs)
+        if kind == "tuple":
+            return len(read) == len(said) and all(self.same(*part) for part in zip(what, read, said))
         if kind == "optional":
             return self.same(what, read, said)
         if kind == "union" and isinstance(said, dict) and isinstance(read, dict):

@@ -72,6 +72,7 @@ impl Doc<'_> {
             Type::Counted(item) => of("counted", &[item]),
             Type::Optional(item) => of("optional", &[item]),
             Type::Map(_, key, value) => of("map", &[key, value]),
+            Type::Tuple(items) => of("tuple", &items.iter().collect::<Vec<_>>()),
             Type::Array(item, n) => format!("array&lt;{}, {n}>", self.node(item)),
             Type::Union(union) => {
                 let by = match &union.by.origin {

@@ -10,7 +10,11 @@ use crate::model::{self, Base, Display};
 use crate::names::{constant, label};
 
 /// Names of types that the language has.
-const BUILTIN: &[&str] = &["list", "counted", "optional", "map", "array", "bytes", "blob", "rest", "sized", "empty"];
+const BUILTIN: &[&str] =
+    &["list", "counted", "optional", "map", "array", "bytes", "blob", "rest", "sized", "empty", "tuple"];
+
+/// What the values of a tuple are called.
+const PLACES: &[&str] = &["first", "second", "third", "fourth"];
 
 /// Whether a name means a type in every spec.
 pub(super) fn is_builtin(name: &str) -> bool {
@@ -86,6 +90,9 @@ impl Resolver<'_> {
     pub(super) fn plain(&self, dialect: Option<DialectId>, ty: &Expression) -> Result<Option<Type>, String> {
         Ok(Some(match (ty.name.as_str(), &ty.arguments[..]) {
             ("list" | "counted" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
+            ("tuple", items @ [_, _, ..]) if items.len() <= PLACES.len() && items.iter().all(|i| matches!(i, T(_))) => {
+                return Ok(None);
+            }
             ("array", [T(_), Number(n)]) if u32::try_from(*n).is_ok() => return Ok(None),
             ("bytes", [Number(n)]) if u32::try_from(*n).is_ok() => Type::Scalar(Scalar::Bytes(*n as u32)),
             ("blob", []) => Type::Blob(Scalar::U32),
@@ -154,6 +161,17 @@ impl Resolver<'_> {
                 let value = self.part(&Naming { name: "value", ..inner }, value)?;
                 Some(Node::new(field, Type::Map(entry, key.into(), value.into())))
             }
+            ("tuple", items) => {
+                let field = self.add(naming.own_constant(), naming.row(Kind::Entry));
+                let (constant, filter) = (naming.own_constant(), naming.own_filter());
+                let inner = Naming { constant: &constant, filter: &filter, ..plain };
+                let mut parts = Vec::new();
+                for (name, item) in PLACES.iter().zip(items) {
+                    let T(item) = item else { return None };
+                    parts.push(self.part(&Naming { name, ..inner }, item)?);
+                }
+                Some(Node::new(field, Type::Tuple(parts)))
+            }
             ("optional", [T(item)]) => {
                 let filter = format!("{}.present", plain.own_filter());
                 let present = FieldInfo { filter, ..plain.row(Kind::Present) };
@@ -212,6 +230,7 @@ impl Resolver<'_> {
             Type::Empty => Kind::Struct(false),
             Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Array(..) => Kind::List,
             Type::Optional(_) => Kind::Present,
+            Type::Tuple(_) => Kind::Entry,
             Type::Union(_) => Kind::Switch,
         }
     }
