@@ -914,6 +914,14 @@ impl Ir {
 
     /// A type as the spec writes it.
     pub fn written(&self, ty: &Type) -> String {
+        self.spelt(ty, &|node| self.said(node))
+    }
+
+    /// A type in words, with what stands for the types in it.
+    pub fn spelt(&self, ty: &Type, part: &dyn Fn(&Node) -> String) -> String {
+        let of = |name: &str, parts: &[&Node]| {
+            format!("{name}<{}>", parts.iter().map(|node| part(node)).collect::<Vec<_>>().join(", "))
+        };
         match ty {
             Type::Scalar(scalar) => scalar.to_string(),
             Type::Enum(_) | Type::Flags(_) | Type::Struct(_) => self.name(ty).to_owned(),
@@ -922,14 +930,12 @@ impl Ir {
             Type::Rest => "rest".to_owned(),
             Type::Sized => "sized".to_owned(),
             Type::Empty => "empty".to_owned(),
-            Type::List(item) => format!("list<{}>", self.said(item)),
-            Type::Counted(item) => format!("counted<{}>", self.said(item)),
-            Type::Array(item, n) => format!("array<{}, {n}>", self.said(item)),
-            Type::Map(_, key, value) => format!("map<{}, {}>", self.said(key), self.said(value)),
-            Type::Optional(item) => format!("optional<{}>", self.said(item)),
-            Type::Tuple(items) => {
-                format!("tuple<{}>", items.iter().map(|item| self.said(item)).collect::<Vec<_>>().join(", "))
-            }
+            Type::List(item) => of("list", &[item]),
+            Type::Counted(item) => of("counted", &[item]),
+            Type::Array(item, n) => format!("array<{}, {n}>", part(item)),
+            Type::Map(_, key, value) => of("map", &[key, value]),
+            Type::Optional(item) => of("optional", &[item]),
+            Type::Tuple(items) => of("tuple", &items.iter().collect::<Vec<_>>()),
             Type::Union(union) => format!("{{switch: {}}}", union.by.name),
         }
     }
