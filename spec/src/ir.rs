@@ -113,8 +113,6 @@ impl<T> Deref for Placed<T> {
 pub struct Common {
     /// Its value.
     pub node: Node,
-    /// One sentence.
-    pub doc: String,
     /// How it is shown.
     pub display: Display,
 }

@@ -10,8 +10,8 @@ impl Doc<'_> {
     pub(super) fn fields(&self, page: &mut Page, versioned: Option<&Versioned>, fields: &[Field]) {
         let header = versioned.map(header).unwrap_or_default().into_iter().filter_map(|(name, note)| {
             let common = self.ir.common.get(name)?;
-            let filter = code(&self.ir[common.node.field].filter);
-            Some([format!("[{name}](#common-{name})"), self.node(&common.node), filter, note, prose(&common.doc)])
+            let FieldInfo { filter, doc, .. } = &self.ir[common.node.field];
+            Some([format!("[{name}](#common-{name})"), self.node(&common.node), code(filter), note, prose(doc)])
         });
         let rows = fields.iter().map(|field| {
             let mut doc = prose(&field.doc);
