@@ -4,20 +4,19 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 fn main() {
-    let spec = msgr2_spec::Spec::embedded().unwrap_or_else(|problems| fail(&problems));
-    write("generated.rs", &spec);
+    write("generated.rs", msgr2_spec::Spec::embedded());
 
     // A spec of no real protocol that uses everything that the language has: tests/invented.rs round-trips it.
     let invented = Path::new("tests/invented");
     println!("cargo:rerun-if-changed={}", invented.display());
     if invented.is_dir() {
-        let spec = msgr2_spec::Spec::from_folder(invented).unwrap_or_else(|problems| fail(&problems));
-        write("invented.rs", &spec);
+        write("invented.rs", msgr2_spec::Spec::from_folder(invented));
     }
 }
 
-fn write(name: &str, spec: &msgr2_spec::Spec) {
-    let code = msgr2_spec::rust::generate(spec).unwrap_or_else(|what| fail(&[what]));
+fn write(name: &str, spec: Result<msgr2_spec::Spec, Vec<msgr2_spec::Problem>>) {
+    let ir = spec.and_then(|spec| spec.resolve()).unwrap_or_else(|problems| fail(&problems));
+    let code = msgr2_spec::rust::generate(&ir).unwrap_or_else(|what| fail(&[what]));
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join(name);
     fs::write(&out, code).unwrap_or_else(|e| fail(&[format!("{}: {e}", out.display())]));
 }

@@ -9,130 +9,87 @@ use nom::combinator::{all_consuming, map, map_res, opt, recognize, value};
 use nom::multi::{many0, separated_list1};
 use nom::sequence::{delimited, pair, preceded};
 use nom::{IResult, Parser};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-/// A type expression.
+/// A type expression: a name, and what stands behind it in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Type {
-    /// A type that the wire layer knows by itself.
-    Scalar(Scalar),
-    /// A type of the spec: an enum, flags or a structure.
-    Named(String),
-    /// Bytes behind their length.
-    Blob(Prefix),
-    /// All bytes that are left.
-    Rest,
-    /// Bytes whose length another field gives.
-    Sized,
-    /// No bytes.
-    Empty,
-    /// Items behind their number.
-    List(Box<Type>),
-    /// Items whose number another field gives.
-    Counted(Box<Type>),
-    /// Keys and values behind their number.
-    Map(Box<Type>, Box<Type>),
-    /// A byte 0, or a byte 1 and a value.
-    Optional(Box<Type>),
-    /// A fixed number of items.
-    Array(Box<Type>, u32),
+pub struct Expression {
+    /// The name.
+    pub name: String,
+    /// What stands in angle brackets.
+    pub arguments: Vec<Argument>,
+    /// The alias that was written for it: its name, and all of it.
+    pub alias: Option<(String, String)>,
 }
 
-impl fmt::Display for Type {
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (index, argument) in self.arguments.iter().enumerate() {
+            f.write_str(if index == 0 { "<" } else { ", " })?;
+            match argument {
+                Argument::Type(ty) => ty.fmt(f)?,
+                Argument::Number(n) => n.fmt(f)?,
+            }
+        }
+        f.write_str(if self.arguments.is_empty() { "" } else { ">" })
+    }
+}
+
+/// What stands in the angle brackets of a type expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    /// A type.
+    Type(Expression),
+    /// A number.
+    Number(i64),
+}
+
+macro_rules! scalars {
+    ($($name:literal $scalar:ident $size:literal,)*) => {
+        /// A type that the wire layer knows by itself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
+        #[allow(missing_docs)] // the names say it
+        pub enum Scalar {
+            $($scalar,)*
+            Bytes(u32),
+        }
+
+        /// Names and fewest bytes.
+        const SCALARS: &[(&str, Scalar, usize)] = &[$(($name, Scalar::$scalar, $size),)*];
+    };
+}
+
+scalars! {
+    "u8" U8 1, "u16" U16 2, "u32" U32 4, "u64" U64 8, "s8" S8 1, "s16" S16 2, "s32" S32 4, "s64" S64 8,
+    "u16be" U16Be 2, "u32be" U32Be 4, "u64be" U64Be 8, "f32" F32 4, "f64" F64 8, "bool" Bool 1, "string" Text 4,
+    "ipv4" Ipv4 4, "ipv6" Ipv6 16, "uuid" Uuid 16, "utime" Utime 8, "duration" Duration 8,
+}
+
+impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Type::Scalar(Scalar::Bytes(n)) => write!(f, "bytes<{n}>"),
-            Type::Scalar(scalar) => match SCALARS.iter().find(|(_, s)| s == scalar) {
-                Some((name, _)) => f.write_str(name),
-                None => write!(f, "{scalar:?}"),
-            },
-            Type::Named(name) => f.write_str(name),
-            Type::Blob(Prefix::U8) => f.write_str("blob<u8>"),
-            Type::Blob(Prefix::U16) => f.write_str("blob<u16>"),
-            Type::Blob(Prefix::U32) => f.write_str("blob"),
-            Type::Rest => f.write_str("rest"),
-            Type::Sized => f.write_str("sized"),
-            Type::Empty => f.write_str("empty"),
-            Type::List(item) => write!(f, "list<{item}>"),
-            Type::Counted(item) => write!(f, "counted<{item}>"),
-            Type::Map(key, value) => write!(f, "map<{key}, {value}>"),
-            Type::Optional(item) => write!(f, "optional<{item}>"),
-            Type::Array(item, n) => write!(f, "array<{item}, {n}>"),
+            Scalar::Bytes(n) => write!(f, "bytes<{n}>"),
+            scalar => f.write_str(scalar.entry().0),
         }
     }
 }
 
-/// The integer in front of a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prefix {
-    /// One byte.
-    U8,
-    /// Two bytes, little-endian.
-    U16,
-    /// Four bytes, little-endian.
-    U32,
-}
-
-/// A type that the wire layer knows by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
-pub enum Scalar {
-    U8,
-    U16,
-    U32,
-    U64,
-    S8,
-    S16,
-    S32,
-    S64,
-    U16Be,
-    U32Be,
-    U64Be,
-    F32,
-    F64,
-    Bool,
-    Text,
-    Bytes(u32),
-    Ipv4,
-    Ipv6,
-    Uuid,
-    Utime,
-    Duration,
-}
-
-const SCALARS: &[(&str, Scalar)] = &[
-    ("u8", Scalar::U8),
-    ("u16", Scalar::U16),
-    ("u32", Scalar::U32),
-    ("u64", Scalar::U64),
-    ("s8", Scalar::S8),
-    ("s16", Scalar::S16),
-    ("s32", Scalar::S32),
-    ("s64", Scalar::S64),
-    ("u16be", Scalar::U16Be),
-    ("u32be", Scalar::U32Be),
-    ("u64be", Scalar::U64Be),
-    ("f32", Scalar::F32),
-    ("f64", Scalar::F64),
-    ("bool", Scalar::Bool),
-    ("string", Scalar::Text),
-    ("ipv4", Scalar::Ipv4),
-    ("ipv6", Scalar::Ipv6),
-    ("uuid", Scalar::Uuid),
-    ("utime", Scalar::Utime),
-    ("duration", Scalar::Duration),
-];
-
 impl Scalar {
+    /// The scalar of a name.
+    pub fn named(name: &str) -> Option<Scalar> {
+        SCALARS.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
+    }
+
+    fn entry(self) -> (&'static str, Scalar, usize) {
+        SCALARS.iter().find(|entry| entry.1 == self).copied().unwrap_or(("bytes", self, 0))
+    }
+
     /// The fewest bytes that it takes.
     pub fn min_size(self) -> usize {
-        match self {
-            Scalar::U8 | Scalar::S8 | Scalar::Bool => 1,
-            Scalar::U16 | Scalar::S16 | Scalar::U16Be => 2,
-            Scalar::U32 | Scalar::S32 | Scalar::U32Be | Scalar::F32 | Scalar::Text | Scalar::Ipv4 => 4,
-            Scalar::U64 | Scalar::S64 | Scalar::U64Be | Scalar::F64 | Scalar::Utime | Scalar::Duration => 8,
-            Scalar::Ipv6 | Scalar::Uuid => 16,
-            Scalar::Bytes(n) => n as usize,
-        }
+        if let Scalar::Bytes(n) = self { n as usize } else { self.entry().2 }
     }
 
     /// Whether it is an integer with a sign.
@@ -140,21 +97,21 @@ impl Scalar {
         matches!(self, Scalar::S8 | Scalar::S16 | Scalar::S32 | Scalar::S64)
     }
 
+    /// Whether its bytes come in the other order than all else.
+    pub fn is_big_endian(self) -> bool {
+        matches!(self, Scalar::U16Be | Scalar::U32Be | Scalar::U64Be)
+    }
+
+    /// The numbers that it can hold, if it is an integer.
+    pub fn range(self) -> (i128, i128) {
+        let bits = 8 * self.min_size() as u32;
+        if self.is_signed() { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) }
+    }
+
     /// Whether it is an integer, signed or not.
     pub fn is_integer(self) -> bool {
-        !matches!(
-            self,
-            Scalar::F32
-                | Scalar::F64
-                | Scalar::Bool
-                | Scalar::Text
-                | Scalar::Bytes(_)
-                | Scalar::Ipv4
-                | Scalar::Ipv6
-                | Scalar::Uuid
-                | Scalar::Utime
-                | Scalar::Duration
-        )
+        use Scalar::*;
+        self.is_signed() || self.is_big_endian() || matches!(self, U8 | U16 | U32 | U64)
     }
 }
 
@@ -176,55 +133,33 @@ fn number(input: &str) -> IResult<&str, i64> {
     alt((hex, dec)).parse(input)
 }
 
-enum Argument {
-    Type(Type),
-    Number(i64),
-}
-
-fn expression(input: &str) -> IResult<&str, Type> {
+fn expression(input: &str) -> IResult<&str, Expression> {
     let argument = alt((map(number, Argument::Number), map(expression, Argument::Type)));
     let arguments = delimited(char('<'), separated_list1(char(','), ws(argument)), char('>'));
-    map_res((identifier, opt(arguments)), |(name, arguments)| {
-        let arguments = arguments.unwrap_or_default();
-        build(name, arguments).ok_or("no such type")
-    })
-    .parse(input)
+    let expression = |(name, arguments): (&str, Option<Vec<Argument>>)| Expression {
+        name: name.to_owned(),
+        arguments: arguments.unwrap_or_default(),
+        alias: None,
+    };
+    map((identifier, opt(arguments)), expression).parse(input)
 }
 
-fn build(name: &str, arguments: Vec<Argument>) -> Option<Type> {
-    use Argument::{Number, Type as T};
-    let mut arguments = arguments.into_iter();
-    let built = match (name, arguments.next(), arguments.next()) {
-        ("list", Some(T(item)), None) => Type::List(item.into()),
-        ("counted", Some(T(item)), None) => Type::Counted(item.into()),
-        ("optional", Some(T(item)), None) => Type::Optional(item.into()),
-        ("map", Some(T(key)), Some(T(value))) => Type::Map(key.into(), value.into()),
-        ("array", Some(T(item)), Some(Number(n))) => Type::Array(item.into(), u32::try_from(n).ok()?),
-        ("bytes", Some(Number(n)), None) => Type::Scalar(Scalar::Bytes(u32::try_from(n).ok()?)),
-        ("blob", None, None) => Type::Blob(Prefix::U32),
-        ("blob", Some(T(Type::Scalar(Scalar::U8))), None) => Type::Blob(Prefix::U8),
-        ("blob", Some(T(Type::Scalar(Scalar::U16))), None) => Type::Blob(Prefix::U16),
-        ("rest", None, None) => Type::Rest,
-        ("sized", None, None) => Type::Sized,
-        ("empty", None, None) => Type::Empty,
-        ("list" | "counted" | "optional" | "map" | "array" | "bytes", ..) => return None,
-        (name, None, None) => match SCALARS.iter().find(|(n, _)| *n == name) {
-            Some((_, scalar)) => Type::Scalar(*scalar),
-            None => Type::Named(name.to_owned()),
-        },
-        _ => return None,
-    };
-    arguments.next().is_none().then_some(built)
-}
+/// The most types in each other.
+pub(crate) const MOST_NESTED: usize = 16;
 
 /// Reads a type expression.
-pub fn parse_type(text: &str) -> Result<Type, String> {
-    match all_consuming(ws(expression)).parse(text) {
-        Ok((_, ty)) => Ok(ty),
-        Err(_) => Err(format!(
-            "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, blob, rest"
-        )),
+pub fn parse_type(text: &str) -> Result<Expression, String> {
+    if text.matches('<').count() > MOST_NESTED {
+        return Err(no_type(&text.chars().take(80).collect::<String>()));
     }
+    all_consuming(ws(expression)).parse(text).map(|(_, ty)| ty).map_err(|_| no_type(text))
+}
+
+/// What is said of a text that is no type.
+pub(crate) fn no_type(text: &str) -> String {
+    format!(
+        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, tuple<A, B>, blob, rest"
+    )
 }
 
 /// When a field is there.
@@ -237,7 +172,8 @@ pub enum Condition {
 }
 
 /// A comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Operator {
     /// Equal.
     Equal,
@@ -305,50 +241,4 @@ pub fn parse_hex(text: &str) -> Result<Vec<Vec<u8>>, String> {
             Ok(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_nest() {
-        let ty = parse_type("map<u64, list<bytes<4>>>").unwrap();
-        let item = Type::List(Type::Scalar(Scalar::Bytes(4)).into());
-        assert_eq!(ty, Type::Map(Type::Scalar(Scalar::U64).into(), item.into()));
-        assert_eq!(parse_type("entity_addr"), Ok(Type::Named("entity_addr".into())));
-        for wrong in ["", "list", "list<u8", "bytes<u8>", "u8<u8>", "list<u8,u8>", "a b", "array<u8,-1>"] {
-            assert!(parse_type(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_type_is_written_as_it_is_read() {
-        for text in ["u16be", "bytes<16>", "blob<u16>", "map<u64, list<optional<x>>>", "array<counted<blob>, 4>"] {
-            assert_eq!(parse_type(text).unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn conditions() {
-        assert_eq!(parse_condition("more"), Ok(Condition::More));
-        assert_eq!(parse_condition("a & 0x10"), Ok(Condition::Compare("a".into(), Operator::AnyBit, 16)));
-        assert_eq!(parse_condition("$mode != -1"), Ok(Condition::Compare("$mode".into(), Operator::NotEqual, -1)));
-        assert!(parse_condition("a = 1").is_err());
-    }
-
-    #[test]
-    fn templates() {
-        let pieces = parse_template("v{type}:{addr.port}").unwrap();
-        assert_eq!(pieces.len(), 4);
-        assert_eq!(pieces[3], Piece::Field(vec!["addr".into(), "port".into()]));
-        assert!(parse_template("{").is_err());
-    }
-
-    #[test]
-    fn hex() {
-        assert_eq!(parse_hex("01 ff|"), Ok(vec![vec![1, 255], vec![]]));
-        assert!(parse_hex("1").is_err());
-        assert!(parse_hex("zz").is_err());
-    }
 }

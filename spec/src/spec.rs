@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::load::{Problem, Source};
+use crate::load::{Problem, Source, at};
 use crate::model::*;
 
 /// The whole spec.
@@ -22,6 +22,8 @@ pub struct Spec {
     pub flags: Named<Flags>,
     /// Structures that dialects share.
     pub types: Named<Struct>,
+    /// Other names for types.
+    pub aliases: Named<Alias>,
     /// Conditions between moves.
     pub guards: Named<Described>,
     /// What is done in moves.
@@ -105,6 +107,11 @@ impl Spec {
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
     }
 
+    /// Looks up all its names and reads all its expressions, or says what is wrong with them.
+    pub fn resolve(&self) -> Result<crate::Ir, Vec<Problem>> {
+        crate::resolve::resolve(self)
+    }
+
     /// Gives enums that are like another its values.
     fn share_values(&mut self, problems: &mut Vec<Problem>) {
         for index in 0..self.enums.len() {
@@ -130,7 +137,7 @@ impl Spec {
         }
     }
 
-    fn add_shared(&mut self, path: &str, file: File, problems: &mut Vec<Problem>) -> File {
+    fn add_shared(&mut self, path: &str, file: File, problems: &mut Vec<Problem>) {
         macro_rules! merge {
             ($($section:ident),*) => {$(
                 for (name, item) in file.$section {
@@ -144,18 +151,7 @@ impl Spec {
                 }
             )*};
         }
-        merge!(common, context, limits, findings, enums, flags, types, guards, actions, messages);
-        for message in self.messages.values_mut() {
-            message.fields = [&message.front, &message.middle, &message.data].into_iter().flatten().cloned().collect();
-        }
-        File {
-            dialect: file.dialect,
-            banner: file.banner,
-            envelope: file.envelope,
-            tags: file.tags,
-            states: file.states,
-            ..File::default()
-        }
+        merge!(common, context, limits, findings, enums, flags, types, aliases, guards, actions, messages);
     }
 
     fn add_dialects(&mut self, mut folders: IndexMap<String, Vec<Source>>, problems: &mut Vec<Problem>) {
@@ -184,7 +180,7 @@ impl Spec {
 
     fn add_dialect(&mut self, sources: Vec<Source>, problems: &mut Vec<Problem>) {
         let folder = sources.first().map_or("", |s| parent(&s.path)).to_owned();
-        let mut info: Option<At<Dialect>> = None;
+        let mut dialect: Option<At<Dialect>> = None;
         let (mut banner, mut envelope) = (None, None);
         let (mut types, mut tags): (Named<Struct>, Named<Tag>) = Default::default();
         let mut states: IndexMap<Role, Named<State>> = IndexMap::new();
@@ -198,18 +194,19 @@ impl Spec {
                 }
                 self.places.insert(key, path.clone());
             };
-            for (name, item) in std::mem::take(&mut file.types) {
-                place("types", &name, item.line, types.contains_key(&name));
-                types.insert(name, item);
+            macro_rules! own {
+                ($($section:ident),*; $($single:ident),*) => {
+                    $(for (name, item) in std::mem::take(&mut file.$section) {
+                        place(stringify!($section), &name, item.line, $section.contains_key(&name));
+                        $section.insert(name, item);
+                    })*
+                    $(if let Some(found) = file.$single.take() {
+                        place("", stringify!($single), found.line, $single.is_some());
+                        $single = Some(found);
+                    })*
+                };
             }
-            for (name, item) in std::mem::take(&mut file.tags) {
-                place("tags", &name, item.line, tags.contains_key(&name));
-                tags.insert(name, item);
-            }
-            for (name, item) in std::mem::take(&mut file.exchanges) {
-                place("exchanges", &name, item.line, exchanges.contains_key(&name));
-                exchanges.insert(name, item);
-            }
+            own!(types, tags, exchanges; banner, envelope, dialect);
             for (role, named) in std::mem::take(&mut file.states) {
                 for (name, item) in named {
                     let known = states.entry(role).or_default();
@@ -217,21 +214,9 @@ impl Spec {
                     known.insert(name, item);
                 }
             }
-            if let Some(found) = file.banner.take() {
-                place("", "banner", found.line, banner.is_some());
-                banner = Some(found);
-            }
-            if let Some(found) = file.envelope.take() {
-                place("", "envelope", found.line, envelope.is_some());
-                envelope = Some(found);
-            }
-            if let Some(found) = file.dialect.take() {
-                place("", "dialect", found.line, info.is_some());
-                info = Some(found);
-            }
             self.add_shared(&path, file, problems);
         }
-        let Some(info) = info else { return };
+        let Some(info) = dialect else { return };
         if self.dialects.contains_key(&info.name) {
             let path = self.place(&format!("{folder}..dialect")).to_owned();
             problems.push(at(&path, info.line, "dialect.name", "another folder has a dialect of this name"));
@@ -288,12 +273,6 @@ impl Spec {
         std::iter::successors(Some(dialect), |d| d.info.extends.as_ref().and_then(|p| self.dialects.get(p)))
     }
 
-    /// The structure that a name means in a dialect, or among the shared ones.
-    pub fn find_type<'a>(&'a self, dialect: Option<&'a DialectView>, name: &str) -> Option<&'a At<Struct>> {
-        let own = dialect.and_then(|d| self.ancestry(d).find_map(|d| d.types.get(name)));
-        own.or_else(|| self.types.get(name))
-    }
-
     /// The message type that a message's name means: its name and its number.
     pub fn message_type<'a>(&'a self, message: &str) -> Option<(&'a str, u16)> {
         let types = self.enums.get("message_type")?;
@@ -310,14 +289,6 @@ impl Spec {
     pub fn place_in(&self, dialect: &DialectView, key: &str) -> &str {
         let own = self.ancestry(dialect).map(|d| self.place(&format!("{}.{key}", d.folder)));
         own.into_iter().find(|path| !path.is_empty()).unwrap_or_default()
-    }
-
-    /// The value of a bound.
-    pub fn bound(&self, bound: &Bound) -> Option<u64> {
-        match bound {
-            Bound::Number(n) => Some(*n),
-            Bound::Limit(name) => self.limits.get(name).map(|l| l.max),
-        }
     }
 }
 
@@ -356,8 +327,4 @@ fn take_over(states: &mut Named<State>, own: impl Fn(&String) -> bool) -> Vec<(S
 
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-pub(crate) fn at(path: &str, line: u64, key: &str, what: &str) -> Problem {
-    Problem { path: path.to_owned(), line, key: key.to_owned(), what: what.to_owned() }
 }

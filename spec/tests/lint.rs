@@ -214,7 +214,7 @@ fn check(shared: &str, dialect: &str, child: &str) -> Vec<Problem> {
     let files = [("types/all.yaml", shared), ("dialects/v2.0/all.yaml", dialect), ("dialects/v2.1/all.yaml", child)];
     let sources = files.iter().map(|(path, text)| load::text(path, text)).collect::<Result<Vec<_>, _>>();
     let spec = sources.map_err(|problem| vec![problem]).and_then(Spec::join);
-    spec.map_or_else(|problems| problems, |spec| lint::check(&spec))
+    spec.and_then(|spec| spec.resolve()).map_or_else(|problems| problems, |ir| lint::check(&ir))
 }
 
 /// Replaces a text of the sound spec, and looks for a problem with these words, in an item that begins at the line of
@@ -319,6 +319,23 @@ fn flags_may_share_bits_if_they_say_so() {
 fn names_that_mean_nothing() {
     finds("type: counted<point>", "type: counted<pint>", "`pint` names no type");
     finds("type: counted<point>", "type: counted<", "is no type");
+    let deep = format!("type: {}u8{}", "list<".repeat(99), ">".repeat(99));
+    for wrong in [
+        "list",
+        "list<u8, u8>",
+        "map<u8>",
+        "array<u8, -1>",
+        "bytes<u8>",
+        "u8<u8>",
+        "blob<u64>",
+        "point<u8>",
+        "tuple<u8>",
+        "tuple<u8, 2>",
+        "tuple<u8, u8, u8, u8, u8>",
+        &deep[6..],
+    ] {
+        finds("type: bytes<2>, equals: \"0102\"", &format!("type: \"{wrong}\""), "is no type");
+    }
     finds("holds: point, since", "holds: pint, since", "`pint` names no type");
     finds("usage: 1, holds: point}", "usage: 1, holds: kind}", "names no structure");
     finds("type: {switch: kind,", "type: {switch: kin,", "names no earlier field");
@@ -368,9 +385,9 @@ fn lengths_and_constants() {
     finds("holds: point, since", "holds: point, sealed: {key: a, usage: 1, holds: point}, since", "not both");
     finds("name: y, type: u32,", "name: y, type: u32, secret: true,", "only bytes and texts can be secret");
     finds("holds: point, since", "holds: point, secret: true, since", "only bytes and texts can be secret");
-    finds("name: y, type: u32,", "name: y, type: list<empty>,", "their number needs a max");
-    finds("name: y, type: u32,", "name: y, type: list<rest>,", "no other can follow");
-    finds("name: y, type: u32,", "name: y, type: list<sized>,", "must be all of a field");
+    finds("name: fsid, type: uuid,", "name: fsid, type: list<empty>,", "their number needs a max");
+    finds("name: fsid, type: uuid,", "name: fsid, type: list<rest>,", "no other can follow");
+    finds("name: fsid, type: uuid,", "name: fsid, type: list<sized>,", "must be all of a field");
     finds("name: y, type: u32,", "name: y, type: string, display: {base: hex},", "are for numbers");
     finds("name: y, type: u32,", "name: y, type: u16, display: {as: packet},", "is for a u32");
     finds("name: y, type: u32,", "name: y, type: u32, display: {as: hex},", "except `packet`");
@@ -388,7 +405,7 @@ fn a_field_that_nothing_measures() {
 
 #[test]
 fn order_of_fields() {
-    finds("name: kind, type: kind,", "name: kind, type: rest,", "takes all bytes that are left, but `magic` follows");
+    finds("name: fsid, type: uuid,", "name: fsid, type: rest,", "takes all bytes that are left, but `epoch` follows");
     finds("secret, type: blob,", "secret, type: rest,", "takes all bytes");
     finds("when: kind == 1", "when: more", "needs no more");
     finds("name: x, type: u32,", "name: x, type: {switch: $method, none: u8},", "takes all bytes");
@@ -401,7 +418,7 @@ fn order_of_fields() {
 
 #[test]
 fn an_open_structure_ends_what_it_stands_in() {
-    let text = SHARED.replace("    summary: \"{x}, {y}\"", "    open: true");
+    let text = SHARED.replace("    summary: \"{x}, {y}\"", "    summary: \"{x}, {y}\"\n    open: true");
     let problems = check(&text, DIALECT, CHILD);
     assert!(problems.iter().any(|p| p.key == "types.shape.points" && p.what.contains("no other can follow")));
 }
@@ -614,8 +631,7 @@ fn texts() {
     says(&words(text, "    open: true\n"), "types.point", "a text has no version");
     says(&words(text, "    versioned: {version: 1}\n"), "types.point", "a text has no version");
     let field = |new: &str| {
-        let shared =
-            SHARED.replace("    summary: \"{x}, {y}\"\n", &format!("    summary: \"{{x}}, {{y}}\"\n    {text}\n"));
+        let shared = SHARED.replace("    summary: \"{x}, {y}\"\n", &format!("    summary: \"{{x}}\"\n    {text}\n"));
         check(&shared.replace("name: y, type: u32,", new), DIALECT, CHILD)
     };
     assert_eq!(field("name: y, type: bits,"), []);
@@ -702,6 +718,11 @@ fn docs() {
     finds("release: \"16.2.0\"", "release: octopus", "no release such as");
     assert_eq!(check(&SHARED.replace("release: \"16.2.0\"", "release: unreleased"), DIALECT, CHILD), []);
     finds("release: \"16.2.0\"", "release: \"14.2.0\"", "no later than that of what it stands in");
+    let ceph = |name: &str| SHARED.replace("  map:\n", &format!("  map:\n    ceph: \"{name}\"\n"));
+    assert_eq!(check(&ceph("MMonMap"), DIALECT, CHILD), []);
+    for wrong in ["", "the map", "mon::", "2fast", "Map<T>"] {
+        says(&check(&ceph(wrong), DIALECT, CHILD), "messages.map", "no name of a class or structure");
+    }
     finds("  good: {doc: \"A.\"}", "  good: {doc: \"\"}", "has no doc");
     finds(
         "lost: {severity: note, group: undecoded, summary: Lost, doc: \"A.\"}",
@@ -714,9 +735,96 @@ fn docs() {
 }
 
 #[test]
+fn aliases() {
+    let aliases = |aliases: &str, ty: &str| {
+        let shared = SHARED.replace("name: size, type: u16,", &format!("name: size, type: \"{ty}\","));
+        check(&shared.replace("context:\n", &format!("aliases:\n{aliases}context:\n")), DIALECT, CHILD)
+    };
+    let sound = "  count: {type: u16, doc: A.}\n  many: {type: \"map<count, T>\", parameters: [T], doc: A.}\n  \
+                 some: {type: \"array<T, N>\", parameters: [T, N], doc: A.}\n";
+    for ty in ["count", "many<point>", "list<some<many<count>, 3>>", "optional<count>"] {
+        assert_eq!(aliases(sound, ty), [], "{ty}");
+    }
+    for (ty, what) in [
+        ("many", "`many`: many takes 1 types"),
+        ("count<u8>", "`count<u8>`: count takes 0 types"),
+        ("some<3, u8>", "no type"),
+        ("some<u8, u8>", "no type"),
+        ("many<pint>", "`pint` names no type"),
+        ("list<counts>", "`counts` names no type"),
+    ] {
+        says(&aliases(sound, ty), "messages.map.size", what);
+    }
+    // an alias decides, measures and is shown as what it stands for
+    let decides = SHARED.replace("front:\n", "front:\n      - {name: code, type: code, doc: A.}\n");
+    let decides =
+        decides.replace("{switch: epoch, 1:", "{switch: code, some:").replace("\"{epoch}\"", "\"{code} {epoch}\"");
+    let with = |alias: &str| {
+        decides.replace("context:\n", &format!("aliases: {{code: {{type: {alias}, doc: A.}}}}\ncontext:\n"))
+    };
+    assert_eq!(check(&with("kind"), DIALECT, CHILD), []);
+    says(&check(&with("u8"), DIALECT, CHILD), "messages.map.body", "what decides is no enum");
+    says(&check(&with("list<empty>"), DIALECT, CHILD), "messages.map", "has no text");
+    // names that come back to themselves, and names that are taken
+    let circle = "  a: {type: list<b>, doc: A.}\n  b: {type: optional<a>, doc: A.}\n";
+    says(&aliases(circle, "u16"), "aliases.a", "stands for itself");
+    says(&aliases(circle, "b"), "messages.map.size", "stands for itself");
+    says(
+        &aliases("  itself: {type: \"map<itself, itself>\", doc: A.}\n", "u16"),
+        "aliases.itself",
+        "stands for itself",
+    );
+    let doubled = "  twice: {type: \"map<T, T>\", parameters: [T], doc: A.}\n";
+    let most = (0..15).fold("u16".to_owned(), |ty, _| format!("twice<{ty}>"));
+    says(&aliases(doubled, &most), "messages.map.size", "or for too much");
+    for (name, key, what) in [
+        ("point", "types.point", "aliases.point has this name already"),
+        ("list", "aliases.list", "`list` means something already"),
+        ("kind", "aliases.kind", "enums.kind has this name already"),
+        ("Large", "aliases.Large", "not in snake_case"),
+    ] {
+        says(&aliases(&format!("  {name}: {{type: u16, doc: A.}}\n"), "u16"), key, what);
+    }
+    says(&aliases("  count: {type: u16, doc: a.}\n", "u16"), "aliases.count", "capital letter");
+    says(&aliases("  count: {type: \"list<\", doc: A.}\n", "u16"), "aliases.count", "is no type");
+}
+
+#[test]
+fn defaults_of_a_file() {
+    let source = "    release: \"14.2.0\"\n    source: Ceph\n";
+    let without = SHARED.replace(source, "");
+    assert!(without.len() + 5 * source.len() < SHARED.len());
+    let nothing = check(&without, DIALECT, CHILD);
+    for key in ["enums.kind", "flags.bits", "types.point", "messages.map"] {
+        says(&nothing, key, "has no release");
+        says(&nothing, key, "has no source");
+    }
+    let defaults = |words: &str| check(&format!("defaults: {words}\n{without}"), DIALECT, CHILD);
+    assert_eq!(defaults("{release: \"14.2.0\", source: Ceph}"), []);
+    says(&defaults("{release: \"14.2.0\"}"), "types.point", "has no source");
+    // what an item says itself counts, and only in its own file
+    says(&defaults("{release: \"17.2.0\", source: Ceph}"), "enums.message_type.LOG", "no later than that of what it");
+    let own = without.replace("  point:\n", "  point:\n    release: squid\n");
+    says(
+        &check(&format!("defaults: {{release: \"14.2.0\", source: Ceph}}\n{own}"), DIALECT, CHILD),
+        "types.point",
+        "`squid` is no",
+    );
+    let tag =
+        DIALECT.replace("    doc: A.\n    release: \"14.2.0\"\n    source: Ceph\n    info", "    doc: A.\n    info");
+    says(
+        &check(&format!("defaults: {{release: \"14.2.0\", source: Ceph}}\n{without}"), &tag, CHILD),
+        "tags.hello",
+        "has no release",
+    );
+    assert_eq!(check(SHARED, &format!("defaults: {{release: \"14.2.0\", source: Ceph}}\n{tag}"), CHILD), []);
+}
+
+#[test]
 fn names() {
     finds("  point:\n    doc", "  kind:\n    §doc", "enums.kind has this name already");
     finds("  point:\n    doc", "  option:\n    §doc", "`option` means something already");
+    finds("  point:\n    doc", "  list:\n    §doc", "`list` means something already");
     let tag = DIALECT
         .replace("  news:\n", "  head:\n")
         .replace("answer, news", "answer, head")
@@ -790,7 +898,7 @@ fn fields_that_everybody_needs() {
 
 #[test]
 fn the_spec_itself_is_sound() {
-    let spec = Spec::embedded().unwrap();
-    let problems: Vec<String> = lint::check(&spec).iter().map(Problem::to_string).collect();
+    let ir = Spec::embedded().unwrap().resolve().unwrap();
+    let problems: Vec<String> = lint::check(&ir).iter().map(Problem::to_string).collect();
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }

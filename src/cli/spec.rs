@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
-use msgr2_spec::{Problem, Spec};
+use msgr2_spec::{Ir, Problem, Spec};
 
 /// Check the protocol's description, or print what is made of it.
 #[derive(Subcommand)]
@@ -18,6 +18,14 @@ pub(crate) enum Command {
     Rust(Source),
     /// Print the reference documentation, in Markdown.
     Doc(Source),
+    /// Print the spec with all its names and expressions resolved, as JSON for programs in any language.
+    Json {
+        #[command(flatten)]
+        source: Source,
+        /// Print the JSON Schema of it instead, which says what all of it means.
+        #[arg(long)]
+        schema: bool,
+    },
 }
 
 /// Where the spec files are.
@@ -29,22 +37,23 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    fn load(&self) -> Result<Spec> {
+    fn load(&self) -> Result<Ir> {
         let spec = match &self.folder {
             Some(folder) => Spec::from_folder(folder),
             None => Spec::embedded(),
         };
-        spec.map_err(|problems| anyhow!("the spec can't be read\n{}", lines(&problems)))
+        let ir = spec.and_then(|spec| spec.resolve());
+        ir.map_err(|problems| anyhow!("the spec can't be read\n{}", lines(&problems)))
     }
 
     /// The spec, if nothing is wrong with it.
-    fn checked(&self) -> Result<Spec> {
-        let spec = self.load()?;
-        let problems = msgr2_spec::lint::check(&spec);
+    fn checked(&self) -> Result<Ir> {
+        let ir = self.load()?;
+        let problems = msgr2_spec::lint::check(&ir);
         if !problems.is_empty() {
             bail!("the spec has {} fault(s); mend them first\n{}", problems.len(), lines(&problems));
         }
-        Ok(spec)
+        Ok(ir)
     }
 }
 
@@ -55,16 +64,19 @@ fn lines(problems: &[Problem]) -> String {
 pub(crate) fn run(command: &Command) -> Result<()> {
     let text = match command {
         Command::Lint(source) => {
-            let spec = source.checked()?;
+            let ir = source.checked()?;
+            let message_types = ir.enums.iter().find(|e| e.name == "message_type");
             format!(
                 "no faults: {} dialects, {} structures, {} enums, {} message types\n",
-                spec.dialects.len(),
-                spec.types.len() + spec.dialects.values().map(|d| d.types.len() + d.own_tags.len()).sum::<usize>(),
-                spec.enums.len() + spec.flags.len(),
-                spec.enums.get("message_type").map_or(0, |e| e.values.len()),
+                ir.dialects.len(),
+                ir.bodies.iter().filter(|body| !body.is_message()).count(),
+                ir.enums.iter().filter(|e| e.dialect.is_none()).count() + ir.flags.len(),
+                message_types.map_or(0, |e| e.says.values.len()),
             )
         }
         Command::Schema => msgr2_spec::schema(),
+        Command::Json { schema: true, .. } => msgr2_spec::json_schema(),
+        Command::Json { source, .. } => msgr2_spec::json(&source.checked()?),
         Command::Rust(source) => msgr2_spec::rust::generate(&source.checked()?).map_err(|what| anyhow!(what))?,
         Command::Doc(source) => msgr2_spec::doc::markdown(&source.checked()?),
     };

@@ -2,55 +2,50 @@
 
 use super::Doc;
 use super::text::{Page, code, prose};
-use crate::model::*;
-use crate::spec::DialectView;
+use crate::ir::*;
+use crate::model;
 
-impl<'a> Doc<'a> {
-    pub(super) fn changes(&self, page: &mut Page, dialect: &'a DialectView, parent: &'a DialectView) {
+impl Doc<'_> {
+    pub(super) fn changes(&self, page: &mut Page, id: DialectId, parent_id: DialectId) {
+        let (dialect, parent) = (&self.ir[id], &self.ir[parent_id]);
         let mut changes = Vec::new();
         if let (Some(new), Some(old)) = (&dialect.envelope, &parent.envelope) {
-            self.envelope_changes(dialect, old, new, &mut changes);
+            self.envelope_changes(old, new, &mut changes);
         }
-        for (name, new) in &dialect.types {
-            let link = self.type_link(Some(dialect), name);
-            match self.spec.find_type(Some(parent), name) {
+        for (new_id, new) in self.ir.types(Some(id)) {
+            let link = self.body_link(new_id);
+            match new.replaces {
                 Some(old) => {
-                    let old_link = self.type_link(Some(parent), name);
-                    changes.push(format!("Structure {link} replaces {old_link}."));
-                    self.field_changes(&link, &old.fields, &new.fields, &mut changes);
+                    changes.push(format!("Structure {link} replaces {}.", self.body_link(old)));
+                    self.field_changes(&link, &self.ir[old], new, &mut changes);
                 }
                 None => changes.push(format!("Structure {link} is new: {}", prose(&new.doc))),
             }
         }
-        for name in &dialect.own_tags {
-            let link = self.tag_link(dialect, name);
-            match (parent.tags.get(name), dialect.tags.get(name)) {
-                (Some(old), Some(new)) => {
-                    if old.number != new.number {
-                        changes.push(format!("Frame {link} has the number {}, not {}.", new.number, old.number));
-                    }
-                    let fields = |tag: &'a Tag| if tag.segments.is_empty() { &tag.fields } else { &tag.segments };
-                    self.field_changes(&link, fields(old), fields(new), &mut changes);
-                }
-                _ => changes.push(format!("Frame {link} is new.")),
+        let (mut own_tags, number) = (false, |body: &Body| match body.kind {
+            BodyKind::Frame { number, .. } => number,
+            _ => 0,
+        });
+        for (new_id, new) in self.ir.own_frames(id) {
+            own_tags = true;
+            let link = self.body_link(new_id);
+            let Some(old) = new.replaces.map(|old| &self.ir[old]) else {
+                changes.push(format!("Frame {link} is new."));
+                continue;
+            };
+            if number(old) != number(new) {
+                changes.push(format!("Frame {link} has the number {}, not {}.", number(new), number(old)));
+            }
+            self.field_changes(&link, old, new, &mut changes);
+        }
+        for (role, states) in dialect.states.iter().filter(|_| dialect.own_states) {
+            for State { name, .. } in states.iter().filter(|state| state.own) {
+                let old = parent.states.get(role).is_some_and(|old| old.iter().any(|old| old.name == *name));
+                let how = if old { "is another" } else { "is new" };
+                changes.push(format!("State [{name}](#{}) of the {role} {how}.", self.state_anchor(id, *role, name)));
             }
         }
-        if dialect.own_states {
-            for (role, states) in &dialect.states {
-                for name in states.keys() {
-                    let key = format!("{}.states.{role}.{name}", dialect.folder);
-                    if self.spec.place(&key).is_empty() {
-                        continue;
-                    }
-                    let old = parent.states.get(role).is_some_and(|old| old.contains_key(name));
-                    let how = if old { "is another" } else { "is new" };
-                    let anchor = self.state_anchor(dialect, *role, name);
-                    changes.push(format!("State [{name}](#{anchor}) of the {role} {how}."));
-                }
-            }
-        }
-        page.line(&format!("Against {} it changes this:", code(&parent.info.name)));
-        page.gap();
+        page.paragraph(&format!("Against {} it changes this:", code(&parent.info.name)));
         for change in &changes {
             page.line(&format!("- {change}"));
         }
@@ -58,19 +53,14 @@ impl<'a> Doc<'a> {
             page.line("- Nothing.");
         }
         page.gap();
-        let mut same = Vec::new();
-        for (what, is) in [("frames", dialect.own_tags.is_empty()), ("states", !dialect.own_states)] {
-            if is {
-                same.push(what);
-            }
-        }
+        let same = [("frames", !own_tags), ("states", !dialect.own_states)];
+        let same: Vec<&str> = same.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect();
         if !same.is_empty() {
-            page.line(&format!("All {} are as there.", same.join(" and ")));
-            page.gap();
+            page.paragraph(&format!("All {} are as there.", same.join(" and ")));
         }
     }
 
-    fn envelope_changes(&self, dialect: &'a DialectView, old: &Envelope, new: &Envelope, changes: &mut Vec<String>) {
+    fn envelope_changes(&self, old: &Envelope, new: &Envelope, changes: &mut Vec<String>) {
         for (mode, parts) in &new.modes {
             let Some(before) = old.modes.get(mode) else {
                 changes.push(format!("Frames have a mode {}.", code(mode)));
@@ -78,15 +68,16 @@ impl<'a> Doc<'a> {
             };
             let old_part = |part: &Part| before.iter().find(|p| label(p) == label(part));
             for part in parts {
-                let name = match &part.block {
-                    Some(block) => self.block_link(dialect, block),
+                let name = match part.block {
+                    Some(block) => self.body_link(block),
                     None => format!("segments {}", code(&label(part))),
                 };
                 let Some(was) = old_part(part) else {
-                    changes.push(format!("Mode {}: {name} is new. {}", code(mode), prose(&part.doc)));
+                    changes.push(format!("Mode {}: {name} is new. {}", code(mode), prose(&part.says.doc)));
                     continue;
                 };
-                let seed = |part: &Part| part.seed.map(|seed| format!("{seed:#x}"));
+                let (was, part) = (&was.says, &part.says);
+                let seed = |part: &model::Part| part.seed.map(|seed| format!("{seed:#x}"));
                 for (what, was, is) in [
                     ("what it covers", was.covers.clone(), part.covers.clone()),
                     ("its CRC's initial value", seed(was), seed(part)),
@@ -107,25 +98,37 @@ impl<'a> Doc<'a> {
         }
     }
 
-    fn field_changes(&self, owner: &str, old: &[At<Field>], new: &[At<Field>], changes: &mut Vec<String>) {
-        for field in new {
+    fn field_changes(&self, owner: &str, old: &Body, new: &Body, changes: &mut Vec<String>) {
+        let whole = |field: &Field| {
+            let content = field.content.as_ref().map(|content| self.ty(&content.ty));
+            (self.ty(&field.node.ty), content)
+        };
+        for field in &new.fields {
             let name = code(&field.name);
-            match old.iter().find(|f| f.name == field.name) {
+            match old.fields.iter().find(|f| f.name == field.name) {
                 None => changes.push(format!("{owner}: {name} is new. {}", prose(&field.doc))),
-                Some(was) if was.ty != field.ty || was.holds != field.holds => {
-                    let (was, is) = (written(&was.ty), written(&field.ty));
+                Some(was) if whole(was) != whole(field) => {
+                    let (was, is) = (self.said(&was.node), self.said(&field.node));
                     changes.push(format!("{owner}: {name} was {was}, is {is}."));
                 }
                 Some(_) => {}
             }
         }
-        for field in old.iter().filter(|f| !new.iter().any(|n| n.name == f.name)) {
+        for field in old.fields.iter().filter(|f| !new.fields.iter().any(|n| n.name == f.name)) {
             changes.push(format!("{owner}: {} is gone.", code(&field.name)));
+        }
+    }
+
+    fn said(&self, node: &Node) -> String {
+        match &node.ty {
+            Type::Union(union) => format!("a union by {}", code(&union.by.name)),
+            _ => code(&self.ir.said(node)),
         }
     }
 }
 
 fn label(part: &Part) -> String {
+    let part = &part.says;
     match (&part.block, &part.segments, part.from) {
         (Some(block), ..) => block.clone(),
         (None, Some(segments), None) => segments.clone(),
@@ -136,11 +139,4 @@ fn label(part: &Part) -> String {
 
 fn shown(text: Option<&str>) -> String {
     text.map_or_else(|| "not said".to_owned(), |text| format!("\"{}\"", prose(text)))
-}
-
-fn written(reference: &TypeRef) -> String {
-    match reference {
-        TypeRef::Expr(text) => code(text),
-        TypeRef::Switch(switch) => format!("a union by {}", code(&switch.switch)),
-    }
 }

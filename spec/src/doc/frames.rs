@@ -4,36 +4,32 @@ use super::fields::{given, pretty};
 use super::items::origin;
 use super::text::{Page, code, prose};
 use super::{Doc, dialect_anchor};
-use crate::model::*;
-use crate::spec::DialectView;
+use crate::ir::*;
+use crate::model::{self, From, Role};
 
-impl<'a> Doc<'a> {
+impl Doc<'_> {
     pub(super) fn envelopes(&self, page: &mut Page) {
         self.section(page, "envelope");
-        for dialect in self.spec.dialects.values() {
+        for (id, dialect) in self.ir.dialects() {
             let name = &dialect.info.name;
             let Some(envelope) = &dialect.envelope else { continue };
             page.heading(3, &format!("envelope-{name}"), &format!("Frames of {name}"));
-            if self.spec.place(&format!("{}..envelope", dialect.folder)).is_empty() {
-                page.line("As in the dialect that it extends.");
-                page.gap();
+            if envelope.own {
+                self.envelope(page, envelope);
             } else {
-                self.envelope(page, dialect, envelope);
+                page.paragraph("As in the dialect that it extends.");
             }
-            for (name, s) in &dialect.types {
-                self.structure(page, Some(dialect), name, s);
-            }
+            self.ir.types(Some(id)).for_each(|(id, _)| self.structure(page, id));
         }
     }
 
-    fn envelope(&self, page: &mut Page, dialect: &'a DialectView, envelope: &Envelope) {
-        page.line(&prose(&envelope.doc));
-        page.gap();
+    fn envelope(&self, page: &mut Page, envelope: &Envelope) {
+        page.paragraph(&prose(&envelope.doc));
         for (mode, parts) in &envelope.modes {
             page.line(&format!("In mode {}:", code(mode)));
-            let rows = parts.iter().map(|part| {
-                let what = match (&part.block, &part.segments) {
-                    (Some(block), _) => self.block_link(dialect, block),
+            let rows = parts.iter().map(|Part { block, says: part, .. }| {
+                let what = match (block, &part.segments) {
+                    (Some(block), _) => self.body_link(*block),
                     (None, Some(segments)) => format!("segments {}{}", code(segments), cut(part)),
                     (None, None) => part.seal.map(|bytes| format!("a seal of {bytes} bytes")).unwrap_or_default(),
                 };
@@ -45,8 +41,8 @@ impl<'a> Doc<'a> {
             });
             page.table(["Part", "There if", "Covers", "What it is"], rows);
         }
-        for example in &envelope.examples {
-            let tag = self.tag_link(dialect, &example.tag);
+        for (tag, example) in &envelope.examples {
+            let tag = self.body_link(*tag);
             let given = given(&example.context);
             let mut line = format!("Example: {}, {tag} in mode {}{given}", prose(&example.doc), code(&example.mode));
             if let Some(seal) = &example.seal {
@@ -65,102 +61,65 @@ impl<'a> Doc<'a> {
 
     pub(super) fn frames(&self, page: &mut Page) {
         self.section(page, "frames");
-        let mut rows = Vec::new();
-        for dialect in self.spec.dialects.values() {
-            for (name, tag) in dialect.tags.iter().filter(|(name, _)| dialect.own_tags.contains(*name)) {
-                let link = self.tag_link(dialect, name);
-                let owner = format!("[{}](#{})", dialect.info.name, dialect_anchor(dialect));
-                rows.push([tag.number.to_string(), link, owner, sender(tag.from).to_owned(), prose(&tag.doc)]);
-            }
-        }
+        let frames = || self.ir.dialects().flat_map(|(id, dialect)| self.ir.own_frames(id).map(move |f| (dialect, f)));
+        let rows = frames().filter_map(|(dialect, (id, body))| {
+            let BodyKind::Frame { number, from, .. } = body.kind else { return None };
+            let owner = format!("[{}](#{})", dialect.info.name, dialect_anchor(dialect));
+            Some([number.to_string(), self.body_link(id), owner, sender(from).to_owned(), prose(&body.doc)])
+        });
         page.table(["Number", "Frame", "Dialect", "Sent by", "What it says"], rows);
-        for dialect in self.spec.dialects.values() {
-            for (name, tag) in dialect.tags.iter().filter(|(name, _)| dialect.own_tags.contains(*name)) {
-                self.frame(page, dialect, name, tag);
-            }
-        }
+        frames().for_each(|(dialect, (id, body))| self.frame(page, dialect, id, body));
     }
 
-    fn frame(&self, page: &mut Page, dialect: &'a DialectView, name: &str, tag: &Tag) {
-        page.heading(3, &tag_anchor(dialect, name), &name.to_uppercase());
-        page.line(&prose(&tag.doc));
-        page.gap();
-        page.line(&format!(
-            "Number {} ({:#04x}) in [{}](#{}), sent by {}.",
-            tag.number,
-            tag.number,
+    fn frame(&self, page: &mut Page, dialect: &Dialect, id: BodyId, body: &Body) {
+        let BodyKind::Frame { number, from, envelope, segmented } = body.kind else { return };
+        page.heading(3, &self.body_anchor(id), &body.name.to_uppercase());
+        page.paragraph(&prose(&body.doc));
+        page.paragraph(&format!(
+            "Number {number} ({number:#04x}) in [{}](#{}), sent by {}.",
             dialect.info.name,
             dialect_anchor(dialect),
-            sender(tag.from)
+            sender(from)
         ));
-        page.gap();
-        origin(page, Some(&tag.release), Some(&tag.source));
-        self.legal(page, dialect, name);
-        let mut notes = Vec::new();
-        if !tag.segments.is_empty() {
-            notes.push("Each field is a segment of its own.");
-        } else if tag.fields.is_empty() {
-            notes.push("It has no fields.");
-        }
-        if tag.envelope {
-            notes
-                .push("It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.");
-        }
-        if tag.open {
-            notes.push("A newer sender may append bytes, which are kept.");
-        }
+        origin(page, &body.release, &body.source, &body.ceph);
+        self.legal(page, id);
+        let notes = [
+            (segmented, "Each field is a segment of its own."),
+            (!segmented && body.fields.is_empty(), "It has no fields."),
+            (
+                envelope,
+                "It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.",
+            ),
+            (body.open, "A newer sender may append bytes, which are kept."),
+        ];
+        let notes: Vec<&str> = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect();
         if !notes.is_empty() {
-            page.line(&notes.join(" "));
-            page.gap();
+            page.paragraph(&notes.join(" "));
         }
-        let fields = if tag.segments.is_empty() { &tag.fields } else { &tag.segments };
-        self.fields(page, Some(dialect), &format!("msgr2.{name}"), None, fields);
-        self.examples(page, &tag.examples, &tag.refused);
+        self.fields(page, None, &body.fields);
+        self.examples(page, body);
     }
 
     /// In which states a frame may be sent and is awaited.
-    fn legal(&self, page: &mut Page, dialect: &'a DialectView, name: &str) {
-        let state = |role: &Role, state: &str| format!("[{state}](#{})", self.state_anchor(dialect, *role, state));
+    fn legal(&self, page: &mut Page, id: BodyId) {
+        let Some(owner) = self.ir[id].dialect else { return };
+        let event = Event::Frame(id);
+        let state =
+            |role: &Role, state: &State| format!("[{}](#{})", state.name, self.state_anchor(owner, *role, &state.name));
         let mut rows = Vec::new();
-        for (role, states) in &dialect.states {
-            let (mut sent, mut awaited) = (Vec::new(), Vec::new());
-            for (from, s) in states {
-                if s.may_send(name) {
-                    sent.push(state(role, from));
-                }
-                if s.on.contains_key(name) {
-                    awaited.push(state(role, from));
-                }
-            }
+        for (role, states) in &self.ir[owner].states {
+            let sent: Vec<String> = states.iter().filter(|s| s.may_send(event)).map(|s| state(role, s)).collect();
+            let awaited: Vec<String> = states.iter().filter(|s| s.awaits(event)).map(|s| state(role, s)).collect();
             if !sent.is_empty() || !awaited.is_empty() {
                 rows.push([role.to_string(), sent.join(", "), awaited.join(", ")]);
             }
         }
         page.table(["Role", "May send it in or on leaving", "Awaits it in"], rows);
     }
-
-    /// The link of a part of frames: a structure, or the payload of a tag.
-    pub(super) fn block_link(&self, dialect: &'a DialectView, block: &str) -> String {
-        match dialect.tags.get(block) {
-            Some(tag) if tag.envelope => self.tag_link(dialect, block),
-            _ => self.type_link(Some(dialect), block),
-        }
-    }
-
-    /// The link of a tag, or of the banner, which stands among tags in tables of states.
-    pub(super) fn tag_link(&self, dialect: &'a DialectView, name: &str) -> String {
-        if name == "banner" {
-            return "[banner](#banner)".to_owned();
-        }
-        match self.spec.ancestry(dialect).find(|d| d.own_tags.contains(name)) {
-            Some(owner) => format!("[{}](#{})", prose(&name.to_uppercase()), tag_anchor(owner, name)),
-            None => code(name),
-        }
-    }
 }
 
 /// What of a segment a part holds.
-fn cut(part: &Part) -> String {
+fn cut(part: &model::Part) -> String {
     let mut text = match (part.from, part.to) {
         (None, None) => String::new(),
         (from, to) => {
@@ -171,10 +130,6 @@ fn cut(part: &Part) -> String {
         text.push_str(&format!(", padded to a multiple of {padded}"));
     }
     text
-}
-
-fn tag_anchor(owner: &DialectView, name: &str) -> String {
-    format!("tag-{}-{name}", owner.info.name)
 }
 
 fn sender(from: From) -> &'static str {

@@ -1,69 +1,57 @@
 //! Structures, enums, flags, messages and the small tables.
 
 use super::Doc;
-use super::fields::common_filter;
 use super::text::{Page, code, prose};
-use crate::model::*;
-use crate::spec::DialectView;
+use crate::ir::*;
+use crate::model::{Base, MessageVersions};
 
-impl<'a> Doc<'a> {
+impl Doc<'_> {
     pub(super) fn structures(&self, page: &mut Page) {
-        let auth = |name: &&String| self.spec.place(&format!("types.{name}")).starts_with("auth/");
-        self.section(page, "structures");
-        for (name, s) in self.spec.types.iter().filter(|(name, _)| !auth(name)) {
-            self.structure(page, None, name, s);
-        }
-        self.section(page, "auth");
-        for (name, s) in self.spec.types.iter().filter(|(name, _)| auth(name)) {
-            self.structure(page, None, name, s);
+        for (section, auth) in [("structures", false), ("auth", true)] {
+            self.section(page, section);
+            let shared = self.ir.types(None).filter(|(_, s)| s.site.path.starts_with("auth/") == auth);
+            shared.for_each(|(id, _)| self.structure(page, id));
         }
     }
 
-    pub(super) fn structure(&self, page: &mut Page, dialect: Option<&'a DialectView>, name: &str, s: &Struct) {
-        let anchor = match dialect {
-            Some(dialect) => format!("type-{}-{name}", dialect.info.name),
-            None => format!("type-{name}"),
-        };
-        page.heading(3, &anchor, name);
+    pub(super) fn structure(&self, page: &mut Page, id: BodyId) {
+        let s = &self.ir[id];
+        page.heading(3, &self.body_anchor(id), &s.name);
         let mut about = prose(&s.doc);
         if s.open {
             about.push_str(" A newer sender may append bytes, which are kept.");
         }
-        if let Some(variable) = &s.version {
-            about.push_str(&format!(" Its version is {}.", code(variable)));
+        if let Some(variable) = s.version.as_ref().filter(|_| s.versioned.is_none()) {
+            about.push_str(&format!(" Its version is {}.", code(&variable.name)));
         }
-        if let Some(text) = &s.text {
+        if let Some(Text { text, max, .. }) = &s.text {
             about.push_str(&format!(" It is text: {}, with numbers in lower-case hex", code(&format!("{text:?}"))));
-            about.push_str(&s.max.map_or_else(|| ".".to_owned(), |max| format!(" and at most {max} bytes.")));
+            about.push_str(&max.map_or_else(|| ".".to_owned(), |max| format!(" and at most {max} bytes.")));
         }
-        page.line(&about);
-        page.gap();
-        origin(page, s.release.as_deref(), s.source.as_deref());
-        let filter = s.display.filter.clone().unwrap_or_else(|| format!("msgr2.{name}"));
-        self.fields(page, dialect, &filter, s.versioned.as_ref(), &s.fields);
-        self.examples(page, &s.examples, &s.refused);
+        page.paragraph(&about);
+        origin(page, &s.release, &s.source, &s.ceph);
+        self.fields(page, s.versioned.as_ref(), &s.fields);
+        self.examples(page, s);
     }
 
     pub(super) fn enums(&self, page: &mut Page) {
         self.section(page, "enums");
-        for (name, e) in self.spec.enums.iter().filter(|(name, _)| *name != "message_type") {
-            page.heading(3, &format!("enum-{name}"), name);
+        for e in self.ir.enums.iter().filter(|e| e.dialect.is_none() && e.name != "message_type") {
+            page.heading(3, &format!("enum-{}", e.name), &e.name);
             self.enumeration(page, e);
         }
     }
 
     fn enumeration(&self, page: &mut Page, e: &Enum) {
-        page.line(&format!("{} On the wire: {}.", prose(&e.doc), code(&e.base)));
-        page.gap();
-        origin(page, Some(&e.release), Some(&e.source));
-        if let Some(like) = &e.like {
-            page.line(&format!("Its values are those of {}.", self.type_link(None, like)));
-            page.gap();
+        page.paragraph(&format!("{} On the wire: {}.", prose(&e.says.doc), code(&e.base.to_string())));
+        origin(page, &e.says.release, &e.says.source, &None);
+        if let Some(like) = &e.says.like {
+            page.paragraph(&format!("Its values are those of [{like}](#enum-{like})."));
             return;
         }
-        let hex = e.display.base == Some(Base::Hex);
+        let hex = e.says.display.base == Some(Base::Hex);
         let number = |n: i64| if hex { format!("{n:#x}") } else { n.to_string() };
-        let mut values: Vec<_> = e.values.iter().collect();
+        let mut values: Vec<_> = e.says.values.iter().collect();
         values.sort_by_key(|(_, value)| value.number);
         let rows = values.into_iter().map(|(name, value)| {
             let numbers = match value.to {
@@ -77,12 +65,11 @@ impl<'a> Doc<'a> {
 
     pub(super) fn flags(&self, page: &mut Page) {
         self.section(page, "flags");
-        for (name, f) in &self.spec.flags {
-            page.heading(3, &format!("flags-{name}"), name);
-            page.line(&format!("{} On the wire: {}.", prose(&f.doc), code(&f.base)));
-            page.gap();
-            origin(page, Some(&f.release), Some(&f.source));
-            let rows = f.values.iter().map(|(name, flag)| {
+        for f in &self.ir.flags {
+            page.heading(3, &format!("flags-{}", f.name), &f.name);
+            page.paragraph(&format!("{} On the wire: {}.", prose(&f.says.doc), code(&f.base.to_string())));
+            origin(page, &f.says.release, &f.says.source, &None);
+            let rows = f.says.values.iter().map(|(name, flag)| {
                 let bits: Vec<String> = flag.bit.iter().chain(&flag.bits).map(u8::to_string).collect();
                 let mut doc = prose(&flag.doc);
                 if let Some(with) = &flag.with {
@@ -100,49 +87,55 @@ impl<'a> Doc<'a> {
 
     pub(super) fn messages(&self, page: &mut Page) {
         self.section(page, "messages");
-        if let Some(types) = self.spec.enums.get("message_type") {
+        if let Some(types) = self.ir.enums.iter().find(|e| e.name == "message_type") {
             page.heading(3, "enum-message_type", "message_type");
             self.enumeration(page, types);
         }
-        for (name, message) in &self.spec.messages {
-            page.heading(3, &format!("message-{name}"), name);
-            let MessageVersions { head, compat } = message.versions;
-            let (called, number) = self.spec.message_type(name).unwrap_or_default();
-            page.line(&format!(
+        for (id, body) in self.ir.messages() {
+            let BodyKind::Message { called, number, versions } = &body.kind else { continue };
+            page.heading(3, &self.body_anchor(id), &body.name);
+            let MessageVersions { head, compat } = versions;
+            page.paragraph(&format!(
                 "Message type {number}, [{called}](#enum-message_type). {} Senders give it version {head}, which readers \
                  of version {compat} understand.",
-                prose(&message.doc)
+                prose(&body.doc)
             ));
-            page.gap();
-            origin(page, message.release.as_deref(), message.source.as_deref());
-            let filter = message.filter(name);
-            for (part, fields) in [("front", &message.front), ("middle", &message.middle), ("data", &message.data)] {
-                if !fields.is_empty() {
-                    page.line(&format!("The {part}:"));
-                    page.gap();
-                    self.fields(page, None, &filter, None, fields);
+            origin(page, &body.release, &body.source, &body.ceph);
+            for (part, range) in ["front", "middle", "data"].into_iter().zip(&body.segments) {
+                if !range.is_empty() {
+                    page.paragraph(&format!("The {part}:"));
+                    self.fields(page, None, &body.fields[range.clone()]);
                 }
             }
-            if message.fields.is_empty() {
-                page.line("It has no body.");
-                page.gap();
+            if body.fields.is_empty() {
+                page.paragraph("It has no body.");
             }
-            self.examples(page, &message.examples, &message.refused);
+            self.examples(page, body);
         }
     }
 
     /// What is known in tables only.
     pub(super) fn tables(&self, page: &mut Page) {
-        let spec = self.spec;
+        let ir = self.ir;
         self.section(page, "context");
         page.line("What a decoder must have been told, because the bytes that it reads don't say it.");
-        let rows = spec.context.iter().map(|(name, variable)| {
-            [anchored("context", name), self.expression(None, &variable.ty), prose(&variable.doc)]
-        });
+        let rows = ir
+            .context
+            .iter()
+            .map(|(name, variable)| [anchored("context", name), self.ty(&variable.ty), prose(&variable.doc)]);
         page.table(["Variable", "Type", "What it is"], rows);
 
+        self.section(page, "aliases");
+        page.line("Other names for types, which say what a value is.");
+        let rows = ir.aliases.iter().map(|(name, alias)| {
+            let parameters = alias.parameters.join(", ");
+            let called = if parameters.is_empty() { name.clone() } else { format!("{name}<{parameters}>") };
+            [format!("<a id=\"alias-{name}\"></a>{}", code(&called)), code(&alias.ty), prose(&alias.doc)]
+        });
+        page.table(["Alias", "Stands for", "What it is"], rows);
+
         self.section(page, "limits");
-        let rows = spec.limits.iter().map(|(name, limit)| {
+        let rows = ir.limits.iter().map(|(name, limit)| {
             [anchored("limit", name), limit.max.to_string(), prose(&limit.unit), prose(&limit.doc)]
         });
         page.table(["Limit", "At most", "Of", "What it bounds"], rows);
@@ -151,7 +144,7 @@ impl<'a> Doc<'a> {
         page.line(
             "What is reported about a connection, with the severities and groups of Wireshark's expert information.",
         );
-        let rows = spec.findings.iter().map(|(name, finding)| {
+        let rows = ir.findings.iter().map(|(name, finding)| {
             let filter = format!("msgr2.finding.{name}");
             let severity = format!("{:?}", finding.severity).to_lowercase();
             let group = format!("{:?}", finding.group).to_lowercase();
@@ -161,9 +154,9 @@ impl<'a> Doc<'a> {
 
         self.section(page, "common");
         page.line("Fields that no single structure owns.");
-        let rows = spec.common.iter().map(|(name, common)| {
-            let filter = code(&common_filter(name, common));
-            [anchored("common", name), self.reference(None, &common.ty), filter, prose(&common.doc)]
+        let rows = ir.common.iter().map(|(name, common)| {
+            let filter = code(&ir[common.node.field].filter);
+            [anchored("common", name), self.node(&common.node), filter, prose(&ir[common.node.field].doc)]
         });
         page.table(["Field", "Type", "Filter name", "What it is"], rows);
     }
@@ -175,7 +168,7 @@ pub(super) fn anchored(kind: &str, name: &str) -> String {
 }
 
 /// Since when, and who says so.
-pub(super) fn origin(page: &mut Page, release: Option<&str>, source: Option<&str>) {
+pub(super) fn origin(page: &mut Page, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) {
     let mut text = Vec::new();
     if let Some(release) = release {
         text.push(super::since(release));
@@ -183,8 +176,10 @@ pub(super) fn origin(page: &mut Page, release: Option<&str>, source: Option<&str
     if let Some(source) = source {
         text.push(format!("Source: {}.", prose(source)));
     }
+    if let Some(ceph) = ceph {
+        text.push(format!("Ceph calls it {}.", code(ceph)));
+    }
     if !text.is_empty() {
-        page.line(&text.join(" "));
-        page.gap();
+        page.paragraph(&text.join(" "));
     }
 }

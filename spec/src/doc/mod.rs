@@ -8,14 +8,13 @@ mod items;
 mod states;
 mod text;
 
-use crate::model::*;
-use crate::spec::{DialectView, Spec};
+use crate::ir::*;
 use text::{Page, code, prose};
 
 /// Writes the reference documentation. The same spec gives the same text.
-pub fn markdown(spec: &Spec) -> String {
+pub fn markdown(ir: &Ir) -> String {
     let mut page = Page::default();
-    let doc = Doc { spec };
+    let doc = Doc { ir };
     doc.intro(&mut page);
     doc.dialects(&mut page);
     doc.banners(&mut page);
@@ -32,7 +31,7 @@ pub fn markdown(spec: &Spec) -> String {
 }
 
 struct Doc<'a> {
-    spec: &'a Spec,
+    ir: &'a Ir,
 }
 
 /// The sections, in their order: anchor and title.
@@ -49,35 +48,32 @@ const SECTIONS: &[(&str, &str)] = &[
     ("flags", "Flags"),
     ("messages", "Messages"),
     ("context", "Context variables"),
+    ("aliases", "Type aliases"),
     ("limits", "Limits"),
     ("findings", "Findings"),
     ("common", "Common fields"),
 ];
 
-impl<'a> Doc<'a> {
+impl Doc<'_> {
     fn section(&self, page: &mut Page, anchor: &str) {
         let title = SECTIONS.iter().find(|(a, _)| *a == anchor).map_or(anchor, |(_, title)| title);
         page.heading(2, anchor, title);
     }
 
     fn intro(&self, page: &mut Page) {
-        page.line("# Ceph's messenger v2");
-        page.gap();
-        page.line("<!-- Made from the spec by `msgr2 spec doc`; changes belong there. -->");
-        page.gap();
-        page.line(
+        page.paragraph("# Ceph's messenger v2");
+        page.paragraph("<!-- Made from the spec by `msgr2 spec doc`; changes belong there. -->");
+        page.paragraph(
             "What stands on the wire between two endpoints of a Ceph cluster that speak messenger v2, who may send it \
              when, and how Wireshark calls it. This text is made from the same files as the codec and the dissector, \
              and each example in it is a test of both.",
         );
-        page.gap();
-        page.line(
+        page.paragraph(
             "Integers are little-endian but for those called `be`. `list<T>` and `map<K, V>` begin with a u32 that \
              says how many follow, `string` and `blob` with one that says how many bytes. Enums and flags are open: \
              numbers and bits without a name are kept. Hex in examples is divided as reads best; `|` stands between \
              segments of a frame.",
         );
-        page.gap();
         for (anchor, title) in SECTIONS {
             page.line(&format!("- [{title}](#{anchor})"));
         }
@@ -86,57 +82,60 @@ impl<'a> Doc<'a> {
 
     fn dialects(&self, page: &mut Page) {
         self.section(page, "dialects");
-        for dialect in self.spec.dialects.values() {
-            let Dialect { name, extends, doc, release, source } = &dialect.info;
+        for (id, dialect) in self.ir.dialects() {
+            let crate::model::Dialect { name, doc, release, source, .. } = &dialect.info;
             page.heading(3, &dialect_anchor(dialect), name);
-            page.line(&prose(doc));
-            page.gap();
-            page.line(&format!("{} Source: {}.", since(release), prose(source)));
-            page.gap();
-            if let Some(parent) = extends.as_ref().and_then(|parent| self.spec.dialects.get(parent)) {
-                self.changes(page, dialect, parent);
+            page.paragraph(&prose(doc));
+            page.paragraph(&format!("{} Source: {}.", since(release), prose(source)));
+            if let Some(parent) = dialect.parent {
+                self.changes(page, id, parent);
             }
         }
     }
 
     fn banners(&self, page: &mut Page) {
         self.section(page, "banner");
-        for dialect in self.spec.dialects.values().filter(|d| d.info.extends.is_none()) {
-            let Some(banner) = &dialect.banner else { continue };
-            let name = &dialect.info.name;
-            let link = self.type_link(Some(dialect), &banner.ty);
-            page.line(&format!("In {} and what extends it, both sides send {link} first.", code(name)));
-            page.gap();
+        for dialect in self.ir.dialects.iter() {
+            let Some(banner) = dialect.banner.as_ref().filter(|banner| banner.own) else { continue };
+            let (name, link) = (code(&dialect.info.name), self.body_link(banner.body));
+            page.paragraph(&format!("In {name} and what extends it, both sides send {link} first."));
         }
     }
 
-    /// The dialect in which a name of a type is declared, seen from a dialect; nothing for what is shared.
-    fn owner(&self, dialect: Option<&'a DialectView>, name: &str) -> Option<&'a DialectView> {
-        dialect.and_then(|d| self.spec.ancestry(d).find(|d| d.types.contains_key(name)))
+    /// The link of a type that has a name.
+    fn type_link(&self, ty: &Type) -> Option<String> {
+        Some(match ty {
+            Type::Enum(id) if self.ir[*id].dialect.is_some() => format!("[{}](#frames)", self.ir[*id].name),
+            Type::Enum(_) => format!("[{0}](#enum-{0})", self.ir.name(ty)),
+            Type::Flags(_) => format!("[{0}](#flags-{0})", self.ir.name(ty)),
+            Type::Struct(id) => self.body_link(*id),
+            _ => return None,
+        })
     }
 
-    /// The anchor of a type, an enum or flags by its name.
-    fn type_anchor(&self, dialect: Option<&'a DialectView>, name: &str) -> Option<String> {
-        let spec = self.spec;
-        if spec.enums.contains_key(name) {
-            return Some(format!("enum-{name}"));
-        }
-        if spec.flags.contains_key(name) {
-            return Some(format!("flags-{name}"));
-        }
-        if let Some(owner) = self.owner(dialect, name) {
-            return Some(format!("type-{}-{name}", owner.info.name));
-        }
-        if spec.types.contains_key(name) {
-            return Some(format!("type-{name}"));
-        }
-        (name == "tag" && dialect.is_some()).then(|| "frames".to_owned())
+    /// The link of a structure, a frame or a message.
+    fn body_link(&self, id: BodyId) -> String {
+        let name = &self.ir[id].name;
+        let name = if self.ir[id].is_frame() { prose(&name.to_uppercase()) } else { name.clone() };
+        format!("[{name}](#{})", self.body_anchor(id))
     }
 
-    fn type_link(&self, dialect: Option<&'a DialectView>, name: &str) -> String {
-        match self.type_anchor(dialect, name) {
-            Some(anchor) => format!("[{name}](#{anchor})"),
-            None => name.to_owned(),
+    fn body_anchor(&self, id: BodyId) -> String {
+        let body = &self.ir[id];
+        let kind = match body.kind {
+            BodyKind::Struct => "type",
+            BodyKind::Frame { .. } => "tag",
+            BodyKind::Message { .. } => "message",
+        };
+        let dialect = body.dialect.map(|dialect| format!("{}-", self.ir[dialect].info.name)).unwrap_or_default();
+        format!("{kind}-{dialect}{}", body.name)
+    }
+
+    /// The link of a frame, or of the banner, which stands among frames in tables of states.
+    fn event_link(&self, event: Event) -> String {
+        match event {
+            Event::Banner => "[banner](#banner)".to_owned(),
+            Event::Frame(id) => self.body_link(id),
         }
     }
 }
@@ -149,6 +148,6 @@ pub(crate) fn since(release: &str) -> String {
 /// What stands in the place of a release for what never was in one.
 pub(crate) const UNRELEASED: &str = "unreleased";
 
-fn dialect_anchor(dialect: &DialectView) -> String {
+fn dialect_anchor(dialect: &Dialect) -> String {
     format!("dialect-{}", dialect.info.name)
 }

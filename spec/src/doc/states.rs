@@ -3,10 +3,10 @@
 use super::Doc;
 use super::items::anchored;
 use super::text::{Page, code, prose};
-use crate::model::*;
-use crate::spec::DialectView;
+use crate::ir::*;
+use crate::model::Role;
 
-impl<'a> Doc<'a> {
+impl Doc<'_> {
     pub(super) fn states(&self, page: &mut Page) {
         self.section(page, "states");
         page.line(
@@ -14,16 +14,15 @@ impl<'a> Doc<'a> {
              brackets the guard that must hold, and behind the stroke what is sent on the way. Of several moves the \
              first is made whose guard holds.",
         );
-        for dialect in self.spec.dialects.values().filter(|d| d.own_states) {
+        for (id, dialect) in self.ir.dialects().filter(|(_, d)| d.own_states) {
             for (role, states) in &dialect.states {
                 let title = format!("The {role} in {}", dialect.info.name);
                 page.heading(3, &format!("states-{}-{role}", dialect.info.name), &title);
-                page.block("mermaid", &diagram(states));
-                self.state_table(page, dialect, *role, states);
+                page.block("mermaid", &self.diagram(states));
+                self.state_table(page, id, *role, states);
             }
         }
-        for (title, names, kind) in [("Guards", &self.spec.guards, "guard"), ("Actions", &self.spec.actions, "action")]
-        {
+        for (title, names, kind) in [("Guards", &self.ir.guards, "guard"), ("Actions", &self.ir.actions, "action")] {
             let rows = names.iter().map(|(name, described)| [anchored(kind, name), prose(&described.doc)]);
             if names.is_empty() {
                 continue;
@@ -33,14 +32,15 @@ impl<'a> Doc<'a> {
         }
     }
 
-    fn state_table(&self, page: &mut Page, dialect: &'a DialectView, role: Role, states: &Named<State>) {
+    fn state_table(&self, page: &mut Page, dialect: DialectId, role: Role, states: &[State]) {
         let mut rows = Vec::new();
-        for (name, state) in states {
+        for state in states {
+            let name = &state.name;
             let anchor = self.state_anchor(dialect, role, name);
             let mut first = format!("<a id=\"{anchor}\"></a>{}", code(name));
             let mut about = prose(&state.doc);
             if !state.sends.is_empty() {
-                let sent: Vec<String> = state.sends.iter().map(|tag| self.tag_link(dialect, tag)).collect();
+                let sent: Vec<String> = state.sends.iter().map(|event| self.event_link(*event)).collect();
                 about.push_str(&format!(" May send {} at any time.", sent.join(", ")));
             }
             if let Some(like) = &state.like {
@@ -51,14 +51,15 @@ impl<'a> Doc<'a> {
                 rows.push([first, about, String::new(), String::new(), String::new(), String::new()]);
                 continue;
             }
-            let received = state.on.iter().map(|(tag, moves)| (self.tag_link(dialect, tag), moves));
-            let acts = state.acts.iter().map(|(tag, moves)| (format!("sends {}", self.tag_link(dialect, tag)), moves));
+            let received = state.on.iter().map(|on| (self.event_link(on.event), &on.moves));
+            let acts = state.acts.iter().map(|on| (format!("sends {}", self.event_link(on.event)), &on.moves));
             for (event, moves) in received.chain(acts) {
-                for way in moves.all() {
+                for way in moves {
                     let guard = way.when.as_ref().map(|guard| format!("[{guard}](#guard-{guard})"));
-                    let sent: Vec<String> = way.sends.iter().map(|tag| self.tag_link(dialect, tag)).collect();
+                    let sent: Vec<String> = way.sends.iter().map(|event| self.event_link(*event)).collect();
                     let done: Vec<String> = way.actions.iter().map(|a| format!("[{a}](#action-{a})")).collect();
-                    let to = format!("[{}](#{})", way.to, self.state_anchor(dialect, role, &way.to));
+                    let to = &states[way.to].name;
+                    let to = format!("[{to}](#{})", self.state_anchor(dialect, role, to));
                     rows.push([
                         std::mem::take(&mut first),
                         std::mem::take(&mut about),
@@ -74,32 +75,35 @@ impl<'a> Doc<'a> {
     }
 
     /// The anchor of a state, in the dialect whose table it stands in.
-    pub(super) fn state_anchor(&self, dialect: &'a DialectView, role: Role, name: &str) -> String {
-        let owner = self.spec.ancestry(dialect).find(|d| d.own_states).unwrap_or(dialect);
-        format!("state-{}-{role}-{name}", owner.info.name)
+    pub(super) fn state_anchor(&self, dialect: DialectId, role: Role, name: &str) -> String {
+        let owner = self.ir.ancestry(Some(dialect)).find(|id| self.ir[*id].own_states).unwrap_or(dialect);
+        format!("state-{}-{role}-{name}", self.ir[owner].info.name)
     }
-}
 
-fn diagram(states: &Named<State>) -> String {
-    let mut lines = vec!["stateDiagram-v2".to_owned()];
-    for (name, state) in states {
-        if state.start {
-            lines.push(format!("    [*] --> {name}"));
-        }
-        let event = |tag: &String| if tag == "banner" { tag.clone() } else { tag.to_uppercase() };
-        let received = state.on.iter().map(|(tag, moves)| (event(tag), moves));
-        let acts = state.acts.iter().map(|(tag, moves)| (format!("{}!", event(tag)), moves));
-        for (event, moves) in received.chain(acts) {
-            for way in moves.all() {
-                let guard = way.when.as_ref().map(|guard| format!(" [{guard}]")).unwrap_or_default();
-                let sends: Vec<String> = way.sends.iter().map(|tag| tag.to_uppercase()).collect();
-                let sends = if sends.is_empty() { String::new() } else { format!(" / {}", sends.join(", ")) };
-                lines.push(format!("    {name} --> {}: {event}{guard}{sends}", way.to));
+    fn diagram(&self, states: &[State]) -> String {
+        let mut lines = vec!["stateDiagram-v2".to_owned()];
+        let event = |event: Event| match event {
+            Event::Banner => "banner".to_owned(),
+            Event::Frame(id) => self.ir[id].name.to_uppercase(),
+        };
+        for State { name, start, end, on, acts, .. } in states {
+            if *start {
+                lines.push(format!("    [*] --> {name}"));
+            }
+            let received = on.iter().map(|on| (event(on.event), &on.moves));
+            let acts = acts.iter().map(|on| (format!("{}!", event(on.event)), &on.moves));
+            for (happens, moves) in received.chain(acts) {
+                for way in moves {
+                    let guard = way.when.as_ref().map(|guard| format!(" [{guard}]")).unwrap_or_default();
+                    let sends: Vec<String> = way.sends.iter().map(|sent| event(*sent)).collect();
+                    let sends = if sends.is_empty() { String::new() } else { format!(" / {}", sends.join(", ")) };
+                    lines.push(format!("    {name} --> {}: {happens}{guard}{sends}", states[way.to].name));
+                }
+            }
+            if *end {
+                lines.push(format!("    {name} --> [*]"));
             }
         }
-        if state.end {
-            lines.push(format!("    {name} --> [*]"));
-        }
+        lines.join("\n")
     }
-    lines.join("\n")
 }

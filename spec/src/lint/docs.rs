@@ -1,101 +1,79 @@
 //! Every item says in one sentence what it is, and since when.
 
-use super::{BodyKind, Lint, Site};
+use super::Lint;
 use crate::doc::UNRELEASED;
+use crate::ir::*;
+use crate::model;
 
-impl<'a> Lint<'a> {
+impl Lint<'_> {
     pub(super) fn docs(&mut self) {
-        let spec = self.spec;
+        let ir = self.ir;
         macro_rules! described {
             ($($section:ident),*) => {$(
-                for (name, item) in &spec.$section {
-                    self.sentence(&self.shared(stringify!($section), name, item.line), &item.doc);
+                for item in ir.$section.values() {
+                    self.sentence(&item.site, &item.doc);
                 }
             )*};
         }
-        described!(common, context, limits, findings, enums, flags, guards, actions);
-        for (name, finding) in &spec.findings {
-            if finding.summary.is_empty() {
-                self.report(&self.shared("findings", name, finding.line), "has no summary");
-            }
+        described!(context, aliases, limits, findings, guards, actions);
+        for finding in ir.findings.values().filter(|finding| finding.summary.is_empty()) {
+            self.report(&finding.site, "has no summary");
         }
-        for (name, common) in &spec.common {
-            self.display(&self.shared("common", name, common.line), &common.display, Some(&common.ty));
-        }
-        for (name, e) in &spec.enums {
-            let site = self.shared("enums", name, e.line);
-            self.origin(&site, Some(&e.release), Some(&e.source));
-            for (name, value) in e.values.iter().filter(|_| e.like.is_none()) {
+        for Enum { site, says, .. } in ir.enums.iter().filter(|e| e.dialect.is_none()) {
+            let model::Enum { doc, release, source, like, values, .. } = says;
+            self.sentence(site, doc);
+            self.origin(site, release.as_deref(), source.as_deref());
+            for (name, value) in values.iter().filter(|_| like.is_none()) {
                 let site = site.part(name, value.line);
                 self.sentence(&site, &value.doc);
-                self.later(&site, value.release.as_deref(), &e.release);
+                self.later(&site, value.release.as_deref(), release.as_deref().unwrap_or_default());
             }
         }
-        for (name, f) in &spec.flags {
-            let site = self.shared("flags", name, f.line);
-            self.origin(&site, Some(&f.release), Some(&f.source));
-            for (name, flag) in &f.values {
+        for Flags { site, says, .. } in &ir.flags {
+            let model::Flags { doc, release, source, values, .. } = says;
+            self.sentence(site, doc);
+            self.origin(site, release.as_deref(), source.as_deref());
+            for (name, flag) in values {
                 let site = site.part(name, flag.line);
                 self.sentence(&site, &flag.doc);
-                self.later(&site, flag.release.as_deref(), &f.release);
+                self.later(&site, flag.release.as_deref(), release.as_deref().unwrap_or_default());
             }
         }
-        self.body_docs();
-        for dialect in spec.dialects.values() {
-            let site = self.of_dialect(dialect, "", "dialect", dialect.line);
-            self.sentence(&site, &dialect.info.doc);
-            self.origin(&site, Some(&dialect.info.release), Some(&dialect.info.source));
-            if let Some(envelope) = &dialect.envelope {
-                let site = self.of_dialect(dialect, "", "envelope", envelope.line);
-                self.sentence(&site, &envelope.doc);
+        ir.bodies.iter().for_each(|body| self.body(body));
+        for dialect in &ir.dialects {
+            self.sentence(&dialect.site, &dialect.info.doc);
+            self.origin(&dialect.site, Some(&dialect.info.release), Some(&dialect.info.source));
+            if let Some(Placed { site, item: envelope }) = &dialect.envelope {
+                self.sentence(site, &envelope.doc);
                 for part in envelope.modes.values().flatten() {
-                    self.sentence(&site.part("modes", 0), &part.doc);
+                    self.sentence(&site.part("modes", 0), &part.says.doc);
                 }
             }
-            for (role, states) in dialect.states.iter().filter(|_| dialect.own_states) {
-                for (name, state) in states {
-                    let site = self.of_dialect(dialect, "states", &format!("{role}.{name}"), state.line);
-                    self.sentence(&site, &state.doc);
-                }
+            for state in dialect.states.values().flatten() {
+                self.sentence(&state.site, &state.doc);
             }
         }
     }
 
-    /// Structures, frames and messages with their fields.
-    fn body_docs(&mut self) {
-        for body in self.bodies() {
-            let (site, spec) = (&body.site, self.spec);
-            let (doc, source): (&str, Option<&str>) = match body.kind {
-                BodyKind::Message => {
-                    let message = &spec.messages[body.name];
-                    self.display(site, &message.display, None);
-                    (&message.doc, message.source.as_deref())
-                }
-                BodyKind::Frame | BodyKind::Segments => match site.dialect.and_then(|d| d.tags.get(body.name)) {
-                    Some(tag) => (&tag.doc, Some(&tag.source)),
-                    None => continue,
-                },
-                BodyKind::Struct => match spec.find_type(site.dialect, body.name) {
-                    Some(s) => {
-                        self.display(site, &s.display, None);
-                        (&s.doc, s.source.as_deref())
-                    }
-                    None => continue,
-                },
-            };
-            self.sentence(site, doc);
-            let dialect = site.dialect.map(|d| &d.info);
-            let release = body.release.or(dialect.map(|d| d.release.as_str()));
-            self.origin(site, release, source.or(dialect.map(|d| d.source.as_str())));
-            for field in body.fields {
-                let site = body.site.part(&field.name, field.line);
-                self.sentence(&site, &field.doc);
-                self.later(&site, field.release.as_deref(), release.unwrap_or_default());
-            }
+    /// A structure, frame or message with its fields.
+    fn body(&mut self, body: &Body) {
+        self.display(&body.site, &body.display, None);
+        self.sentence(&body.site, &body.doc);
+        // structures of a dialect are as old as it
+        let dialect = body.dialect.filter(|_| body.is_struct()).map(|dialect| &self.ir[dialect].info);
+        let release = body.release.as_deref().or(dialect.map(|d| d.release.as_str()));
+        self.origin(&body.site, release, body.source.as_deref().or(dialect.map(|d| d.source.as_str())));
+        if let Some(ceph) = body.ceph.as_ref().filter(|ceph| !is_cxx_name(ceph)) {
+            self.report(&body.site, format!("ceph: `{ceph}` is no name of a class or structure such as HelloFrame"));
+        }
+        for field in &body.fields {
+            let site = body.site.part(&field.name, field.line);
+            self.sentence(&site, &field.doc);
+            self.later(&site, field.release.as_deref(), release.unwrap_or_default());
         }
     }
 
-    pub(super) fn sentence(&mut self, site: &Site<'a>, doc: &str) {
+    pub(super) fn sentence(&mut self, site: &Site, doc: &str) {
         let text = doc.trim();
         let first_word = text.split_whitespace().next().unwrap_or_default();
         // names such as aes256 keep their small letters
@@ -112,7 +90,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn origin(&mut self, site: &Site<'a>, release: Option<&str>, source: Option<&str>) {
+    fn origin(&mut self, site: &Site, release: Option<&str>, source: Option<&str>) {
         match release {
             Some(release) if version(release).is_some() => {}
             Some(release) => {
@@ -126,7 +104,7 @@ impl<'a> Lint<'a> {
     }
 
     /// A release is said again only where it is a later one.
-    fn later(&mut self, site: &Site<'a>, own: Option<&str>, outer: &str) {
+    fn later(&mut self, site: &Site, own: Option<&str>, outer: &str) {
         let Some(own) = own else { return };
         match (version(own), version(outer)) {
             (None, _) => self.report(site, format!("release: `{own}` is no release such as 14.2.0")),
@@ -136,6 +114,12 @@ impl<'a> Lint<'a> {
             _ => {}
         }
     }
+}
+
+/// Whether it is a name of C++, which may stand in namespaces or classes.
+fn is_cxx_name(text: &str) -> bool {
+    let word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    text.split("::").all(|part| word(part) && part.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 fn several_sentences(text: &str) -> bool {

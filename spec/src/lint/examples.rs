@@ -1,10 +1,8 @@
-//! Examples: that there are some, and that they can be read. Whether they are true, tests of the codec tell.
+//! Examples: that there are some. Whether they are true, tests of the codec tell.
 
-use indexmap::IndexMap;
-
+use super::Lint;
 use super::dialects::MOST_SEGMENTS;
-use super::{Body, BodyKind, Lint, Site};
-use crate::expr::parse_hex;
+use crate::ir::*;
 
 /// The errors that a reader knows; those that only writers meet are not among them.
 const ERRORS: &[&str] = &[
@@ -18,77 +16,43 @@ const ERRORS: &[&str] = &[
     "not_text",
 ];
 
-impl<'a> Lint<'a> {
+impl Lint<'_> {
     pub(super) fn examples(&mut self) {
-        let spec = self.spec;
-        for body in self.bodies() {
-            if body.examples.is_empty() && body.kind != BodyKind::Struct {
+        for body in &self.ir.bodies {
+            if body.examples.is_empty() && !body.is_struct() {
                 self.report(&body.site, "has no example");
             }
-            if body.kind == BodyKind::Message && !body.fields.is_empty() && body.refused.is_empty() {
+            if body.is_message() && !body.fields.is_empty() && body.refused.is_empty() {
                 self.report(&body.site, "has no example of bytes that a reader refuses");
             }
-            let most = segments(&body);
-            for example in body.examples {
+            for example in &body.examples {
                 let site = body.site.part("examples", example.line);
-                self.example(&site, &example.doc, &example.hex, most, &example.context);
+                self.example(&site, &example.doc, &example.segments, body.segments.len().clamp(1, MOST_SEGMENTS));
             }
-            for refused in body.refused {
+            for refused in &body.refused {
                 let site = body.site.part("refused", refused.line);
-                self.example(&site, &refused.doc, &refused.hex, MOST_SEGMENTS, &refused.context);
+                self.example(&site, &refused.doc, &refused.segments, MOST_SEGMENTS);
                 if !ERRORS.contains(&refused.error.as_str()) {
                     self.report(&site, format!("`{}` is no error: {}", refused.error, ERRORS.join(", ")));
                 }
             }
         }
-        for dialect in spec.dialects.values() {
-            let Some(envelope) = &dialect.envelope else { continue };
-            let site = self.of_dialect(dialect, "", "envelope", envelope.line);
+        for envelope in self.ir.dialects.iter().filter_map(|dialect| dialect.envelope.as_ref()) {
             if envelope.examples.is_empty() {
-                self.report(&site, "has no example");
+                self.report(&envelope.site, "has no example");
             }
-            for example in &envelope.examples {
-                let site = site.part("examples", example.line);
-                self.example(&site, &example.doc, &example.hex, 1, &example.context);
+            for (_, example) in &envelope.examples {
+                self.example(&envelope.site.part("examples", example.line), &example.doc, &example.segments, 1);
             }
         }
     }
 
-    fn example(
-        &mut self,
-        site: &Site<'a>,
-        doc: &str,
-        hex: &str,
-        most: usize,
-        context: &IndexMap<String, serde_json::Value>,
-    ) {
+    fn example(&mut self, site: &Site, doc: &str, segments: &[Vec<u8>], most: usize) {
         if doc.trim().is_empty() {
             self.report(site, "has no doc");
         }
-        match parse_hex(hex) {
-            Ok(parts) if parts.len() > most => {
-                self.report(site, format!("has {} segments where {most} are allowed", parts.len()));
-            }
-            Ok(_) => {}
-            Err(what) => self.report(site, format!("hex: {what}")),
+        if segments.len() > most {
+            self.report(site, format!("has {} segments where {most} are allowed", segments.len()));
         }
-        self.given(site, context);
-    }
-
-    /// What the decoder is told.
-    pub(super) fn given(&mut self, site: &Site<'a>, context: &IndexMap<String, serde_json::Value>) {
-        for name in context.keys().filter(|name| !self.spec.context.contains_key(*name)) {
-            self.report(site, format!("no context variable `{name}`"));
-        }
-    }
-}
-
-/// How many segments an example may have.
-fn segments(body: &Body<'_>) -> usize {
-    match body.kind {
-        BodyKind::Segments => body.fields.len().min(MOST_SEGMENTS),
-        // front, middle and data
-        BodyKind::Message => 3,
-        BodyKind::Struct | BodyKind::Frame => 1,
     }
 }

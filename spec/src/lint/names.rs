@@ -1,82 +1,66 @@
-//! Names: how they are spelt, and that no two of them become one in Rust.
+//! Names: how they are spelt, and which of them are taken.
 
 use std::collections::HashMap;
 
-use super::{BodyKind, Lint, Site};
-use crate::expr::{Type, parse_type};
-use crate::model::*;
-use crate::rust::names::pascal;
+use super::Lint;
+use crate::ir::*;
+use crate::model::Named;
 
 /// Names that generated code needs for itself: variables of reading functions, words that Rust keeps.
 const TAKEN_FIELDS: &[&str] = &["r", "t", "cx", "self", "super", "crate", "segments"];
 
-/// Names that generated code needs for itself: types.
-const TAKEN_TYPES: &[&str] = &[
-    "Tag", "Frame", "Body", "Context", "Guard", "Action", "Self", "Option", "Result", "Vec", "Default", "Ok", "Err",
-    "Some", "None",
-];
-
-impl<'a> Lint<'a> {
+impl Lint<'_> {
     pub(super) fn names(&mut self) {
-        self.spelling();
-        self.field_names();
-        self.rust_types();
-    }
-
-    fn spelling(&mut self) {
-        let spec = self.spec;
+        let ir = self.ir;
         macro_rules! sections {
             ($($section:ident),*) => {$(
-                for (name, item) in &spec.$section {
-                    self.snake(&self.shared(stringify!($section), name, item.line), name);
+                for (name, item) in &ir.$section {
+                    self.snake(&item.site, name);
                 }
             )*};
         }
-        sections!(common, context, limits, findings, enums, flags, types, guards, actions, messages);
-        for (word, e) in spec.enums.iter().filter(|(_, e)| e.like.is_none()) {
-            let site = self.shared("enums", word, e.line);
-            self.constants(&site, e.values.iter().map(|(name, value)| (name.as_str(), value.line)));
+        sections!(common, context, aliases, limits, findings, guards, actions);
+        for e in ir.enums.iter().filter(|e| e.dialect.is_none()) {
+            self.snake(&e.site, &e.name);
+            if e.says.like.is_none() {
+                self.constants(&e.site, &e.says.values);
+            }
         }
-        for (word, f) in &spec.flags {
-            let site = self.shared("flags", word, f.line);
-            self.constants(&site, f.values.iter().map(|(name, flag)| (name.as_str(), flag.line)));
+        for f in &ir.flags {
+            self.snake(&f.site, &f.name);
+            self.constants(&f.site, &f.says.values);
         }
-        for dialect in spec.dialects.values() {
-            let site = self.of_dialect(dialect, "", "dialect", dialect.line);
+        for body in &ir.bodies {
+            self.snake(&body.site, &body.name);
+            self.field_names(body);
+        }
+        for dialect in &ir.dialects {
             let name = &dialect.info.name;
             if !name.starts_with(|c: char| c.is_ascii_lowercase())
                 || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-".contains(&b))
             {
-                self.report(&site, format!("`{name}`: a dialect has a name such as v2.1"));
-            }
-            for (name, s) in &dialect.types {
-                self.snake(&self.of_dialect(dialect, "types", name, s.line), name);
-            }
-            for (name, tag) in dialect.tags.iter().filter(|(name, _)| dialect.own_tags.contains(*name)) {
-                self.snake(&self.of_dialect(dialect, "tags", name, tag.line), name);
+                self.report(&dialect.site, format!("`{name}`: a dialect has a name such as v2.1"));
             }
             for (name, exchange) in &dialect.exchanges {
-                self.snake(&self.of_dialect(dialect, "exchanges", name, exchange.line), name);
+                self.snake(&exchange.site, name);
             }
-            for (role, states) in dialect.states.iter().filter(|_| dialect.own_states) {
-                for (name, state) in states {
-                    self.snake(&self.of_dialect(dialect, "states", &format!("{role}.{name}"), state.line), name);
-                }
+            for state in dialect.states.values().flatten().filter(|state| state.own) {
+                self.snake(&state.site, &state.name);
             }
         }
     }
 
-    fn snake(&mut self, site: &Site<'a>, name: &str) {
+    fn snake(&mut self, site: &Site, name: &str) {
         if !is_snake(name) {
             self.report(site, format!("`{name}` is not in snake_case"));
         }
     }
 
     /// Values and flags may also be written large; Rust knows them in large letters only.
-    fn constants(&mut self, site: &Site<'a>, names: impl Iterator<Item = (&'a str, u64)>) {
+    fn constants<T>(&mut self, site: &Site, names: &Named<T>) {
         let mut seen: HashMap<String, &str> = HashMap::new();
-        for (name, line) in names {
-            let site = site.part(name, line);
+        for (name, item) in names {
+            let site = site.part(name, item.line);
             if !is_snake(name) && !is_snake(&name.to_ascii_lowercase()) || mixes_case(name) {
                 self.report(&site, format!("`{name}` is neither in snake_case nor in UPPER_CASE"));
             }
@@ -86,75 +70,41 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn field_names(&mut self) {
-        for body in self.bodies() {
-            let taken = body.taken();
-            let mut seen: HashMap<&str, u64> = HashMap::new();
-            for field in body.fields {
-                let (name, site) = (field.name.as_str(), body.site.part(&field.name, field.line));
-                self.snake(&site, name);
-                if TAKEN_FIELDS.contains(&name)
-                    && (name != "segments" || matches!(body.kind, BodyKind::Segments | BodyKind::Message))
-                {
-                    self.report(&site, format!("generated code needs the name `{name}` for itself"));
-                }
-                if taken.contains(&name) {
-                    self.report(&site, format!("the structure has a `{name}` already, by its header or end"));
-                }
-                if let Some(line) = seen.insert(name, field.line) {
-                    self.report(&site, format!("another field is called `{name}`, in line {line}"));
-                }
+    fn field_names(&mut self, body: &Body) {
+        let taken = taken(body);
+        for field in &body.fields {
+            let (name, site) = (field.name.as_str(), body.site.part(&field.name, field.line));
+            self.snake(&site, name);
+            if TAKEN_FIELDS.contains(&name) && (name != "segments" || body.is_segmented() || body.is_message()) {
+                self.report(&site, format!("generated code needs the name `{name}` for itself"));
+            }
+            if taken.contains(&name) {
+                self.report(&site, format!("the structure has a `{name}` already, by its header or end"));
             }
         }
     }
+}
 
-    /// Types, enums, flags, frames and unions share one space of names in Rust, per dialect and shared by all.
-    fn rust_types(&mut self) {
-        let spec = self.spec;
-        let mut all: Vec<(&str, Site<'a>, String)> = Vec::new();
-        for (name, e) in &spec.enums {
-            all.push(("enum", self.shared("enums", name, e.line), name.clone()));
+/// The names that a body's fields mustn't have, because its header or its end has them.
+fn taken(body: &Body) -> Vec<&'static str> {
+    let mut taken = Vec::new();
+    if let Some(versioned) = &body.versioned {
+        taken.push("struct_v");
+        if versioned.compat.is_some() {
+            taken.extend(["struct_compat", "struct_len"]);
         }
-        for (name, f) in &spec.flags {
-            all.push(("flags", self.shared("flags", name, f.line), name.clone()));
-        }
-        for body in self.bodies() {
-            let what = match body.kind {
-                BodyKind::Struct => "type",
-                BodyKind::Frame | BodyKind::Segments => "frame",
-                BodyKind::Message => "message",
-            };
-            let name = body.rust_name();
-            all.push((what, body.site.clone(), name.clone()));
-            for field in body.fields {
-                if matches!(field.holds.as_ref().unwrap_or(&field.ty), TypeRef::Switch(_)) {
-                    let site = body.site.part(&field.name, field.line);
-                    all.push(("union", site, format!("{name}_{}", field.name)));
-                }
-            }
-        }
-        let mut seen: HashMap<(Option<&str>, String), (&str, String)> = HashMap::new();
-        for (what, site, name) in all {
-            let builtin = what != "union" && !matches!(parse_type(&name), Ok(Type::Named(_)));
-            if is_snake(&name) && (builtin || TAKEN_TYPES.contains(&pascal(&name).as_str())) {
-                self.report(&site, format!("`{name}` means something already"));
-            }
-            let scope = site.dialect.map(|d| d.info.name.as_str());
-            // what a dialect calls like something shared hides that, which only structures may do
-            if let Some((other, key)) = scope.and_then(|_| seen.get(&(None, pascal(&name))))
-                && !(what == "type" && *other == "type")
-            {
-                let what = format!("{key} has this name already");
-                self.report(&site, what);
-            }
-            if let Some((_, key)) = seen.get(&(scope, pascal(&name))) {
-                let what = format!("{key} has this name already, as Rust sees it");
-                self.report(&site, what);
-            } else {
-                seen.insert((scope, pascal(&name)), (what, site.key));
-            }
+        if versioned.marker.is_some() {
+            taken.push("marker");
         }
     }
+    if body.keeps_extra() {
+        taken.push("extra");
+    }
+    if let ([_, middle, data], true) = (&body.segments[..], body.is_message()) {
+        taken.push(if middle.is_empty() { "middle" } else { "middle_extra" });
+        taken.push(if data.is_empty() { "data" } else { "data_extra" });
+    }
+    taken
 }
 
 fn is_snake(name: &str) -> bool {

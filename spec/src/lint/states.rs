@@ -2,202 +2,152 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, Site};
-use crate::model::*;
-use crate::spec::DialectView;
+use super::Lint;
+use crate::ir::*;
+use crate::model::Role;
 
-/// Where tags stand, this is the banner.
-pub(super) const BANNER: &str = "banner";
-
-impl<'a> Lint<'a> {
+impl Lint<'_> {
     pub(super) fn states(&mut self) {
-        let spec = self.spec;
-        let (mut guards, mut actions) = (HashSet::new(), HashSet::new());
-        for dialect in spec.dialects.values() {
-            for state in dialect.states.values().flat_map(|states| states.values()) {
-                for way in state.moves() {
-                    guards.extend(way.when.as_deref());
-                    actions.extend(way.actions.iter().map(String::as_str));
-                }
-            }
-            if dialect.own_states || !dialect.own_tags.is_empty() || dialect.info.extends.is_none() {
-                self.roles(dialect);
+        let ir = self.ir;
+        let moves = || ir.dialects.iter().flat_map(|d| d.states.values().flatten()).flat_map(State::moves);
+        let guards: HashSet<&str> = moves().filter_map(|way| way.when.as_deref()).collect();
+        let actions: HashSet<&str> = moves().flat_map(|way| &way.actions).map(String::as_str).collect();
+        for (names, used) in [(&ir.guards, guards), (&ir.actions, actions)] {
+            for (_, described) in names.iter().filter(|(name, _)| !used.contains(name.as_str())) {
+                self.report(&described.site, "no move names it");
             }
         }
-        for (section, names, used) in [("guards", &spec.guards, guards), ("actions", &spec.actions, actions)] {
-            for (name, described) in names.iter().filter(|(name, _)| !used.contains(name.as_str())) {
-                let site = self.shared(section, name, described.line);
-                self.report(&site, "no move names it");
+        for (id, dialect) in ir.dialects() {
+            if dialect.own_states || ir.own_frames(id).next().is_some() || dialect.parent.is_none() {
+                self.roles(dialect);
             }
         }
     }
 
-    fn roles(&mut self, dialect: &'a DialectView) {
-        let site = self.of_dialect(dialect, "", "dialect", dialect.line);
+    fn roles(&mut self, dialect: &Dialect) {
         for role in [Role::Client, Role::Server] {
             match dialect.states.get(&role) {
                 Some(states) if !states.is_empty() => self.role(dialect, role, states),
-                _ => return self.report(&site, format!("has no states for the {role}")),
+                _ => return self.report(&dialect.site, format!("has no states for the {role}")),
             }
         }
-        for (name, tag) in &dialect.tags {
-            if name == BANNER {
-                continue; // among the names that are taken
-            }
-            let site = self.of_dialect(dialect, "tags", name, tag.line);
-            if tag.envelope {
-                if dialect.states.values().flatten().any(|(_, state)| state.on.contains_key(name)) {
-                    self.report(&site, "belongs to the envelope, but a state awaits it");
+        for id in dialect.tags.values() {
+            let (body, event) = (&self.ir[*id], Event::Frame(*id));
+            if matches!(body.kind, BodyKind::Frame { envelope: true, .. }) {
+                if dialect.states.values().flatten().any(|state| state.awaits(event)) {
+                    self.report(&body.site, "belongs to the envelope, but a state awaits it");
                 }
                 continue;
             }
             for (sender, receiver) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
-                if !may_send(tag.from, sender) {
+                if !body.may_come_from(sender) {
                     continue;
                 }
-                if !dialect.states[&receiver].values().any(|s| s.on.contains_key(name)) {
-                    self.report(&site, format!("no state of the {receiver} accepts it"));
+                if !dialect.states[&receiver].iter().any(|state| state.awaits(event)) {
+                    self.report(&body.site, format!("no state of the {receiver} accepts it"));
                 }
-                if !dialect.states[&sender].values().any(|s| s.may_send(name)) {
-                    self.report(&site, format!("the {sender} never sends it"));
+                if !dialect.states[&sender].iter().any(|state| state.may_send(event)) {
+                    self.report(&body.site, format!("the {sender} never sends it"));
                 }
             }
         }
     }
 
-    fn role(&mut self, dialect: &'a DialectView, role: Role, states: &'a Named<State>) {
-        let place = |lint: &Self, name: &str, line| lint.of_dialect(dialect, "states", &format!("{role}.{name}"), line);
-        let names: Vec<&str> = states.keys().map(String::as_str).collect();
-        let starts: Vec<usize> = states.values().enumerate().filter(|(_, s)| s.start).map(|(i, _)| i).collect();
-        let (first, state) = states.first().map_or(("", 0), |(name, s)| (name.as_str(), s.line));
+    fn role(&mut self, dialect: &Dialect, role: Role, states: &[State]) {
+        let starts: Vec<usize> = states.iter().enumerate().filter(|(_, s)| s.start).map(|(i, _)| i).collect();
         match starts[..] {
             [0] => {}
             [at] => {
-                let site = place(self, names[at], states[at].line);
-                self.report(&site, format!("a connection begins here, so it must be the {role}'s first state"));
+                let what = format!("a connection begins here, so it must be the {role}'s first state");
+                self.report(&states[at].site, what);
             }
-            [] => {
-                let site = place(self, first, state);
-                self.report(&site, format!("no state of the {role} says `start: true`"));
-            }
-            [_, second, ..] => {
-                let site = place(self, names[second], states[second].line);
-                self.report(&site, format!("the {role} starts in another state already"));
-            }
+            [] => self.report(&states[0].site, format!("no state of the {role} says `start: true`")),
+            [_, second, ..] => self.report(&states[second].site, format!("the {role} starts in another state already")),
         }
 
-        let mut reached: HashSet<&str> = HashSet::new();
-        let mut left: Vec<&str> = starts.iter().map(|i| names[*i]).collect();
-        while let Some(name) = left.pop() {
-            if reached.insert(name)
-                && let Some(state) = states.get(name)
-            {
-                left.extend(state.moves().map(|way| way.to.as_str()));
+        let mut reached: HashSet<usize> = HashSet::new();
+        let mut left = starts.clone();
+        while let Some(at) = left.pop() {
+            if reached.insert(at) {
+                left.extend(states[at].moves().map(|way| way.to));
             }
         }
-        for (name, state) in states {
-            let site = place(self, name, state.line);
-            if !starts.is_empty() && !reached.contains(name.as_str()) {
-                self.report(&site, "no way leads to it from the start");
+        for (at, state) in states.iter().enumerate() {
+            let site = &state.site;
+            if !starts.is_empty() && !reached.contains(&at) {
+                self.report(site, "no way leads to it from the start");
             }
             match (state.end, state.moves().next().is_none()) {
-                (true, false) => self.report(&site, "is an end, but ways lead out of it"),
-                (false, true) => self.report(&site, "no way leads out of it, and it is no end"),
+                (true, false) => self.report(site, "is an end, but ways lead out of it"),
+                (false, true) => self.report(site, "no way leads out of it, and it is no end"),
                 _ => {}
             }
             if state.end && !state.sends.is_empty() {
-                self.report(&site, "is an end, but something is sent");
+                self.report(site, "is an end, but something is sent");
             }
-            self.state(dialect, role, states, &site, state);
+            self.state(role, state);
         }
-        if dialect.banner.is_some() && !states.values().any(|s| s.on.contains_key(BANNER)) {
-            let site = place(self, first, state);
-            self.report(&site, format!("no state of the {role} awaits the banner"));
+        if dialect.banner.is_some() && !states.iter().any(|state| state.awaits(Event::Banner)) {
+            self.report(&states[0].site, format!("no state of the {role} awaits the banner"));
         }
     }
 
-    fn state(
-        &mut self,
-        dialect: &'a DialectView,
-        role: Role,
-        states: &Named<State>,
-        site: &Site<'a>,
-        state: &'a State,
-    ) {
-        self.sent(dialect, role, site, &state.sends);
-        for tag in state.acts.keys().filter(|tag| state.sends.contains(*tag)) {
-            self.report(site, format!("`{tag}` stands in sends and in acts"));
+    fn state(&mut self, role: Role, state: &State) {
+        self.sent(role, &state.site, &state.sends);
+        for act in state.acts.iter().filter(|act| state.sends.contains(&act.event)) {
+            self.report(&state.site, format!("`{}` stands in sends and in acts", self.name(act.event)));
         }
         let peer = if role == Role::Client { Role::Server } else { Role::Client };
-        for (received, moves) in &state.on {
-            let site = &site.part(&format!("on.{received}"), 0);
-            match dialect.tags.get(received) {
-                _ if received == BANNER => {}
-                Some(tag) if may_send(tag.from, peer) => {}
-                Some(_) => self.report(site, format!("`{received}` is not for the {role} to receive")),
-                None => self.report(site, format!("`{received}` names no tag")),
+        for on in &state.on {
+            let site = &state.site.part(&format!("on.{}", self.name(on.event)), 0);
+            if !self.may_send(on.event, peer) {
+                self.report(site, format!("`{}` is not for the {role} to receive", self.name(on.event)));
             }
-            self.moves(dialect, role, states, site, moves);
+            self.moves(role, site, &on.moves);
         }
-        for (sent, moves) in &state.acts {
-            let site = &site.part(&format!("acts.{sent}"), 0);
-            self.sent(dialect, role, site, std::slice::from_ref(sent));
-            self.moves(dialect, role, states, site, moves);
+        for act in &state.acts {
+            let site = &state.site.part(&format!("acts.{}", self.name(act.event)), 0);
+            self.sent(role, site, &[act.event]);
+            self.moves(role, site, &act.moves);
         }
     }
 
-    fn moves(
-        &mut self,
-        dialect: &'a DialectView,
-        role: Role,
-        states: &Named<State>,
-        site: &Site<'a>,
-        moves: &'a Moves,
-    ) {
-        let ways = moves.all();
-        if ways.is_empty() {
+    fn moves(&mut self, role: Role, site: &Site, moves: &[Move]) {
+        if moves.is_empty() {
             self.report(site, "leads nowhere");
         }
         let mut guards: HashSet<Option<&str>> = HashSet::new();
-        for (index, way) in ways.iter().enumerate() {
-            if !states.contains_key(&way.to) {
-                self.report(site, format!("`{}` names no state of the {role}", way.to));
-            }
-            match &way.when {
-                Some(guard) if !self.spec.guards.contains_key(guard) => {
-                    self.report(site, format!("`{guard}` names no guard"));
-                }
-                None if index + 1 < ways.len() => {
-                    self.report(site, "a move without guard leaves nothing to those behind it");
-                }
-                _ => {}
+        for (index, way) in moves.iter().enumerate() {
+            if way.when.is_none() && index + 1 < moves.len() {
+                self.report(site, "a move without guard leaves nothing to those behind it");
             }
             if !guards.insert(way.when.as_deref()) {
                 self.report(site, "two moves have the same guard");
             }
-            for action in way.actions.iter().filter(|a| !self.spec.actions.contains_key(*a)) {
-                self.report(site, format!("`{action}` names no action"));
-            }
-            self.sent(dialect, role, site, &way.sends);
+            self.sent(role, site, &way.sends);
         }
     }
 
-    fn sent(&mut self, dialect: &DialectView, role: Role, site: &Site<'a>, tags: &[String]) {
-        for name in tags {
-            match dialect.tags.get(name) {
-                Some(tag) if may_send(tag.from, role) => {}
-                Some(_) => self.report(site, format!("`{name}` is not for the {role} to send")),
-                None if name == BANNER => {}
-                None => self.report(site, format!("`{name}` names no tag")),
+    fn sent(&mut self, role: Role, site: &Site, events: &[Event]) {
+        for event in events {
+            if !self.may_send(*event, role) {
+                self.report(site, format!("`{}` is not for the {role} to send", self.name(*event)));
             }
         }
     }
-}
 
-pub(super) fn may_send(from: From, role: Role) -> bool {
-    match from {
-        From::Both => true,
-        From::Client => role == Role::Client,
-        From::Server => role == Role::Server,
+    /// Whether something may come from a role.
+    pub(super) fn may_send(&self, event: Event, role: Role) -> bool {
+        match event {
+            Event::Banner => true,
+            Event::Frame(id) => self.ir[id].may_come_from(role),
+        }
+    }
+
+    fn name(&self, event: Event) -> &str {
+        match event {
+            Event::Banner => crate::resolve::BANNER,
+            Event::Frame(id) => &self.ir[id].name,
+        }
     }
 }

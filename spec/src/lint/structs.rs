@@ -1,8 +1,7 @@
 //! Structures: their versions, the order of their fields, and what lint must know of fields that everybody needs.
 
-use super::types::{Place, asks_for_more};
-use super::{Body, BodyKind, Lint};
-use crate::model::*;
+use super::Lint;
+use crate::ir::*;
 
 /// Fields that the runtime, frames and tracker name by themselves, and their types.
 const NEEDED: &[(&str, &str)] = &[
@@ -22,85 +21,61 @@ const NEEDED: &[(&str, &str)] = &[
     ("data_extra", "rest"),
 ];
 
-impl<'a> Lint<'a> {
+impl Lint<'_> {
     pub(super) fn common(&mut self) {
-        let spec = self.spec;
         for (name, ty) in NEEDED {
-            match spec.common.get(*name) {
-                Some(common) if common.ty == TypeRef::Expr((*ty).to_owned()) => {}
+            match self.ir.common.get(*name) {
+                Some(common) if self.ir.written(&common.node.ty) == *ty => {}
                 Some(common) => {
-                    let site = self.shared("common", name, common.line);
-                    self.report(&site, format!("must be {ty}: the code that fills it counts on that"));
+                    self.report(&common.site, format!("must be {ty}: the code that fills it counts on that"))
                 }
                 None => {
-                    let site = self.shared("common", name, 0);
+                    let site = Site { key: format!("common.{name}"), ..Site::default() };
                     self.report(&site, "is missing, and generated code or the tracker fills it");
                 }
             }
         }
-        for (name, common) in &spec.common {
-            let site = self.shared("common", name, common.line);
-            match &common.ty {
-                TypeRef::Expr(text) => {
-                    self.type_of(&site, text, Place::Held);
-                }
-                TypeRef::Switch(_) => self.report(&site, "must not be a union"),
-            }
-        }
-        if !spec.messages.is_empty() && !spec.context.contains_key("message_version") {
-            let site = self.shared("context", "message_version", 0);
-            self.report(&site, "is missing, and the versions of messages are held against it");
+        for common in self.ir.common.values() {
+            self.sentence(&common.site, &self.ir[common.node.field].doc);
+            self.check_type(&common.site, &common.node.ty, false);
+            self.display(&common.site, &common.display, Some(&common.node.ty));
         }
     }
 
     pub(super) fn structures(&mut self) {
-        for body in self.bodies() {
-            self.versions(&body);
-            for (index, field) in body.fields.iter().enumerate() {
-                self.field(&body, index, field);
+        for body in &self.ir.bodies {
+            self.versions(body);
+            for field in &body.fields {
+                self.field(body, field);
             }
-            for fields in body.segments() {
-                self.order(&body, fields);
-                self.holes(&body, fields);
-            }
-            if let Some((key, text)) = body.template {
-                self.template(&body, key, text);
+            for segment in &body.segments {
+                let fields = body.fields.get(segment.clone()).unwrap_or_default();
+                self.order(body, fields);
+                self.holes(body, fields);
             }
         }
     }
 
-    fn versions(&mut self, body: &Body<'a>) {
-        let site = &body.site;
-        match (body.versioned, body.version) {
-            (Some(_), Some(_)) => self.report(site, "has a version of its own and one from outside"),
-            (Some(versioned), None) => {
-                if versioned.version == 0 || versioned.compat == Some(0) {
-                    self.report(site, "versions count from 1");
-                }
-            }
-            (None, Some(variable)) => match variable.strip_prefix('$') {
-                Some(name) if self.spec.context.contains_key(name) => {}
-                // a body of a message has been told about already
-                _ if body.kind == BodyKind::Message => {}
-                _ => self.report(site, format!("`version: {variable}` names no context variable")),
-            },
-            (None, None) => {}
+    fn versions(&mut self, body: &Body) {
+        if body.versioned.as_ref().is_some_and(|v| v.version == 0 || v.compat == Some(0)) {
+            self.report(&body.site, "versions count from 1");
         }
-        if let (Some(newest), Some(compat)) = (body.newest, body.compat)
+        if let Some((newest, Some(compat))) = body.versions()
             && newest < compat
         {
-            self.report(site, format!("the newest version, {newest}, is older than the oldest reader's, {compat}"));
+            let what = format!("the newest version, {newest}, is older than the oldest reader's, {compat}");
+            self.report(&body.site, what);
         }
     }
 
     /// What follows something that takes all bytes would never be read.
-    fn order(&mut self, body: &Body<'a>, fields: &[At<Field>]) {
-        for (index, field) in fields.iter().enumerate() {
+    fn order(&mut self, body: &Body, fields: &[Field]) {
+        for pair in fields.windows(2) {
+            let (field, next) = (&pair[0], &pair[1]);
             let site = body.site.part(&field.name, field.line);
-            let Some(next) = fields.get(index + 1) else { break };
-            if self.greedy_field(site.dialect, field) {
+            if self.ir.greedy(&field.node.ty) {
                 self.report(&site, format!("takes all bytes that are left, but `{}` follows", next.name));
-            } else if asks_for_more(field) && !asks_for_more(next) {
+            } else if field.asks_for_more() && !next.asks_for_more() {
                 let what = format!("is there only if bytes are left, but `{}` behind it needs no more", next.name);
                 self.report(&site, what);
             }
@@ -108,9 +83,9 @@ impl<'a> Lint<'a> {
     }
 
     /// Since and until of all fields together.
-    fn holes(&mut self, body: &Body<'a>, fields: &[At<Field>]) {
+    fn holes(&mut self, body: &Body, fields: &[Field]) {
         // Readers that skip what is appended find new fields only at the end. Versions that they refuse don't matter.
-        if let Some(compat) = body.compat {
+        if let Some((_, Some(compat))) = body.versions() {
             let mut newest = 0;
             for (index, field) in fields.iter().enumerate() {
                 let since = place_since(fields, index);
@@ -139,7 +114,7 @@ impl<'a> Lint<'a> {
 }
 
 /// The version since which something stands where a field does: the field, or those whose place it took.
-fn place_since(fields: &[At<Field>], index: usize) -> u16 {
+fn place_since(fields: &[Field], index: usize) -> u16 {
     let since = fields[index].since.unwrap_or(0);
     match index.checked_sub(1).map(|before| (before, fields[before].until)) {
         Some((before, Some(until))) if until.checked_add(1) == Some(since) => place_since(fields, before),

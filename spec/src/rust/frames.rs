@@ -3,84 +3,64 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::names::{ident, label, pascal};
-use super::structs::FieldPlan;
-use super::{Generator, Scope, constant};
-use crate::model::*;
-use crate::spec::DialectView;
+use super::Generator;
+use super::structs::type_ident;
+use crate::ir::*;
+use crate::names::{constant, ident};
 
-impl<'a> Generator<'a> {
-    pub(super) fn frames(&mut self, dialect: &'a DialectView) -> Result<TokenStream, String> {
-        let banner = match &dialect.banner {
-            Some(banner) if dialect.info.extends.is_none() => {
-                let (name, ty) = (&banner.ty, format_ident!("{}", pascal(&banner.ty)));
-                let lifetime = match self.spec.find_type(Some(dialect), name) {
-                    Some(s) => self.struct_lifetime(Some(dialect), s),
-                    None => return Err(format!("banner: `{name}` names no type")),
-                };
-                let id = self.frame_field(dialect, name, "The banner.");
-                quote! {
-                    /// Reads the banner; `trace` gets a field around it.
-                    pub fn decode_banner<'a, T: wire::Trace>(
-                        reader: &mut wire::Reader<'a>,
-                        context: &Context,
-                        trace: &mut T,
-                    ) -> Result<#ty #lifetime, wire::Error> {
-                        reader.composite(trace, #id, context)
-                    }
+impl Generator<'_> {
+    pub(super) fn frames(&self, id: DialectId) -> TokenStream {
+        let dialect = &self.ir[id];
+        let banner = dialect.banner.as_ref().filter(|banner| banner.own).map(|banner| {
+            let (ty, lifetime) = (type_ident(&self.ir[banner.body]), self.lifetime(&self.ir[banner.body]));
+            let around = self.id(banner.around);
+            quote! {
+                /// Reads the banner; `trace` gets a field around it.
+                pub fn decode_banner<'a, T: wire::Trace>(
+                    reader: &mut wire::Reader<'a>,
+                    context: &Context,
+                    trace: &mut T,
+                ) -> Result<#ty #lifetime, wire::Error> {
+                    reader.composite(trace, #around, context)
                 }
             }
-            _ => quote!(),
+        });
+        let Some(tag) = dialect.tag_enum.filter(|tag| self.ir[*tag].dialect == Some(id)) else {
+            return quote!(#banner);
         };
-        if dialect.own_tags.is_empty() {
-            return Ok(banner);
-        }
-        let values: Vec<(String, i64, &str)> =
-            dialect.tags.iter().map(|(name, tag)| (name.to_uppercase(), tag.number.into(), tag.doc.as_str())).collect();
-        let tag = super::enums::open_enum(
-            "tag",
-            &self.info_name(Some(dialect), "tag"),
-            "u8",
-            "What a frame is.",
-            values.iter().map(|(name, number, doc)| (name.as_str(), *number, *doc)),
-        )?;
+        let tag = self.enumeration(tag);
         let mut structs = TokenStream::new();
         let (mut variants, mut decodes, mut encodes, mut tags, mut infos) = (vec![], vec![], vec![], vec![], vec![]);
         let mut singles = vec![];
-        for (name, tag) in &dialect.tags {
-            if dialect.own_tags.contains(name) {
-                structs.extend(self.frame_type(dialect, name, tag).map_err(|e| format!("{name}: {e}"))?);
+        for (name, body) in dialect.tags.iter().map(|(name, body)| (name, &self.ir[*body])) {
+            if body.dialect == Some(id) {
+                structs.extend(if body.is_segmented() { self.segmented(body) } else { self.structure(body) });
             }
-            let owner = self.spec.ancestry(dialect).find(|d| d.own_tags.contains(name)).unwrap_or(dialect);
-            let body = frame_struct(tag);
-            let (variant, constant, doc) =
-                (format_ident!("{}", pascal(name)), format_ident!("{}", constant(name)), &tag.doc);
-            // names in it mean what they mean in the dialect that says it
-            let lifetime = self.struct_lifetime(Some(owner), &body);
-            let id = self.frame_field(owner, name, doc);
+            let BodyKind::Frame { number, .. } = body.kind else { continue };
+            let (variant, constant, doc) = (type_ident(body), format_ident!("{}", constant(name)), &body.doc);
+            let (lifetime, around) = (self.lifetime(body), body.around.map(|field| self.id(field)));
             variants.push(quote! {
                 #[doc = #doc]
                 #[cfg_attr(feature = "serde", serde(rename = #name))]
                 #variant(#variant #lifetime),
             });
             tags.push(quote!(Frame::#variant(_) => Tag::#constant,));
-            let number = tag.number;
-            if tag.segments.is_empty() {
-                decodes.push(quote!(#number => segments.single(trace, #id, context).map(Frame::#variant),));
+            if body.is_segmented() {
+                decodes
+                    .push(quote!(#number => #variant::decode_segments(segments, context, trace).map(Frame::#variant),));
+                encodes.push(quote!(Frame::#variant(frame) => frame.encode_segments(),));
+            } else {
+                decodes.push(quote!(#number => segments.single(trace, #around, context).map(Frame::#variant),));
                 encodes.push(
                     quote!(Frame::#variant(frame) => Ok([frame.to_bytes()?, Vec::new(), Vec::new(), Vec::new()]),),
                 );
                 singles.push(quote!(Frame::#variant(frame) => frame.encode(w).map(|()| true),));
-            } else {
-                decodes
-                    .push(quote!(#number => #variant::decode_segments(segments, context, trace).map(Frame::#variant),));
-                encodes.push(quote!(Frame::#variant(frame) => frame.encode_segments(),));
             }
-            if tag.info.is_some() {
+            if body.summary.is_some() {
                 infos.push(quote!(Frame::#variant(frame) => Some(frame),));
             }
         }
-        Ok(quote! {
+        quote! {
             #banner
             #tag
             #structs
@@ -145,49 +125,33 @@ impl<'a> Generator<'a> {
                     }
                 }
             }
-        })
-    }
-
-    /// The field around a whole frame.
-    fn frame_field(&mut self, dialect: &DialectView, name: &str, doc: &str) -> TokenStream {
-        let id = format!("{}_FRAME", constant(&format!("{}_{name}", dialect.module())));
-        let filter = format!("msgr2.{name}");
-        self.fields.add(&id, name, &filter, &label(name), doc, quote!(Kind::Struct(false)), &Display::default())
-    }
-
-    fn frame_type(&mut self, dialect: &'a DialectView, name: &str, tag: &Tag) -> Result<TokenStream, String> {
-        let scope = Scope::new(Some(dialect), name, &Display::default());
-        let body = frame_struct(tag);
-        if tag.segments.is_empty() {
-            return self.structure(&scope, name, &body);
         }
-        let plans: Vec<FieldPlan> = body.fields.iter().map(|f| self.plan(f)).collect::<Result<_, _>>()?;
-        let declaration = self.declaration(&scope, name, &body, &plans, &[])?;
-        let (lifetime, anonymous) = self.lifetimes(&scope, &body);
-        let rust_name = pascal(name);
-        let type_name = format_ident!("{rust_name}");
-        let id = self.frame_field(dialect, name, &tag.doc);
+    }
+
+    /// A frame of several segments, of which each field is one.
+    fn segmented(&self, body: &Body) -> TokenStream {
+        let declaration = self.declaration(body, &[]);
+        let (lifetime, anonymous) = self.lifetimes(body);
+        let (type_name, around) = (type_ident(body), body.around.map(|field| self.id(field)));
         let (mut reads, mut writes, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, plan) in plans.iter().enumerate() {
-            let field = ident(&plan.field.name);
-            let read = self.read_value(&scope, &rust_name, &body, &plans, plan)?;
-            let write = self.write_value(&scope, &rust_name, &body, &plans, plan)?;
-            let segment = self.id_of(&scope, plan);
+        for (index, field) in body.fields.iter().enumerate() {
+            let (read, write) = (self.read_value(body, field), self.write_value(body, field));
+            let (name, segment) = (ident(&field.name), self.id(field.node.field));
             reads.push(quote! {
                 let r = &mut segments.reader(#index);
-                let #field = #read?;
+                let #name = #read?;
                 r.end().map_err(|e| e.within(#segment))?;
             });
             writes.push(quote! {
                 let w = &mut wire::Writer::new();
-                let v = &self.#field;
+                let v = &self.#name;
                 #write
                 segments[#index] = std::mem::take(w).into_vec();
             });
-            names.push(field);
+            names.push(name);
         }
-        let count = plans.len();
-        Ok(quote! {
+        let count = body.fields.len();
+        quote! {
             #declaration
             impl #lifetime #type_name #lifetime {
                 /// Reads it from its segments.
@@ -196,7 +160,7 @@ impl<'a> Generator<'a> {
                     cx: &Context,
                     t: &mut T,
                 ) -> Result<Self, wire::Error> {
-                    t.open(#id, segments.start());
+                    t.open(#around, segments.start());
                     #(#reads)*
                     segments.end_after(#count)?;
                     t.close(segments.end(), None);
@@ -211,25 +175,6 @@ impl<'a> Generator<'a> {
                     Ok(segments)
                 }
             }
-        })
-    }
-}
-
-/// A frame's payload as a structure.
-pub(super) fn frame_struct(tag: &Tag) -> Struct {
-    Struct {
-        doc: tag.doc.clone(),
-        release: Some(tag.release.clone()),
-        source: Some(tag.source.clone()),
-        versioned: None,
-        version: None,
-        open: tag.open && tag.segments.is_empty(),
-        text: None,
-        max: None,
-        summary: tag.info.clone(),
-        display: Display::default(),
-        fields: if tag.segments.is_empty() { tag.fields.clone() } else { tag.segments.clone() },
-        examples: Vec::new(),
-        refused: Vec::new(),
+        }
     }
 }

@@ -3,35 +3,29 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::names::{constant, ident, label, pascal};
-use super::structs::FieldPlan;
-use super::{Generator, Scope};
-use crate::expr::Type;
-use crate::model::*;
+use super::Generator;
+use super::structs::{stored, type_ident};
+use crate::ir::*;
+use crate::names::{constant, ident, pascal};
 
-/// Where each part of a body stands in a frame, and what is called what a reader finds there.
-struct Part<'a> {
-    /// The segment of a MESSAGE frame.
-    segment: usize,
-    name: &'static str,
-    fields: &'a [FieldPlan<'a>],
-    /// The field that keeps what the spec says nothing of, and the constant that stands for it.
-    kept: Option<(&'static str, TokenStream)>,
-}
+/// The parts of a body, and the fields that keep what the spec says nothing of: the whole of a part, and what comes
+/// behind the fields that are known, from a newer sender.
+const PARTS: [(&str, &str, &str); 3] =
+    [("front", "extra", "extra"), ("middle", "middle", "middle_extra"), ("data", "data", "data_extra")];
 
-impl<'a> Generator<'a> {
-    pub(super) fn messages(&mut self) -> Result<TokenStream, String> {
-        let spec = self.spec;
-        if spec.messages.is_empty() {
-            return Ok(TokenStream::new());
+impl Generator<'_> {
+    pub(super) fn messages(&self) -> TokenStream {
+        if self.ir.messages().next().is_none() {
+            return TokenStream::new();
         }
         let mut structs = TokenStream::new();
         let (mut variants, mut decodes, mut encodes, mut types, mut infos, mut versions) =
             (vec![], vec![], vec![], vec![], vec![], vec![]);
-        for (name, message) in &spec.messages {
-            let number = spec.message_type(name).ok_or_else(|| format!("{name}: no message type is called so"))?.1;
-            structs.extend(self.message(name, message).map_err(|e| format!("{name}: {e}"))?);
-            let (variant, body, doc) = (format_ident!("{}", pascal(name)), type_name(name), &message.doc);
+        for (_, message) in self.ir.messages() {
+            let BodyKind::Message { number, .. } = message.kind else { continue };
+            structs.extend(self.message(message));
+            let (name, doc) = (&message.name, &message.doc);
+            let (variant, body) = (format_ident!("{}", pascal(name)), type_ident(message));
             variants.push(quote! {
                 #[doc = #doc]
                 #[cfg_attr(feature = "serde", serde(rename = #name))]
@@ -41,7 +35,7 @@ impl<'a> Generator<'a> {
             encodes.push(quote!(Body::#variant(body) => body.encode(),));
             types.push(quote!(Body::#variant(_) => #body::TYPE,));
             versions.push(quote!(Body::#variant(_) => (#body::VERSION, #body::COMPAT_VERSION),));
-            if message.info.is_some() {
+            if message.summary.is_some() {
                 infos.push(quote!(Body::#variant(body) => Some(body),));
             }
             structs.extend(quote! {
@@ -52,7 +46,7 @@ impl<'a> Generator<'a> {
                 }
             });
         }
-        Ok(quote! {
+        quote! {
             /// Message bodies: front, middle and data of those messages that the spec lays out.
             pub mod messages {
                 #[allow(unused_imports)]
@@ -105,56 +99,38 @@ impl<'a> Generator<'a> {
                     }
                 }
             }
-        })
+        }
     }
 
-    fn message(&mut self, name: &str, message: &Message) -> Result<TokenStream, String> {
-        let (rust, body) = (rust_name(name), type_name(name));
-        let s = message_struct(message);
-        let scope = Scope { dialect: None, constant: constant(&rust), filter: message.filter(name) };
-        let plans: Vec<FieldPlan> = s.fields.iter().map(|f| self.plan(f)).collect::<Result<_, _>>()?;
-        let parts = parts(message, &plans);
-        let kept: Vec<&str> = parts.iter().filter_map(|part| Some(part.kept.as_ref()?.0)).collect();
-        let declaration = self.declaration(&scope, &rust, &s, &plans, &kept)?;
-        let id = self.fields.add(
-            &scope.constant,
-            name,
-            &scope.filter,
-            &label(name),
-            &message.doc,
-            match &message.info {
-                Some(_) => quote!(Kind::Struct(true)),
-                None => quote!(Kind::Struct(false)),
-            },
-            &message.display,
-        );
-        let (mut reads, mut writes, mut results) = (TokenStream::new(), TokenStream::new(), Vec::new());
-        for part in &parts {
-            let segment = part.segment;
+    fn message(&self, message: &Body) -> TokenStream {
+        let body = type_ident(message);
+        let (mut reads, mut writes, mut results, mut all_kept) =
+            (TokenStream::new(), TokenStream::new(), vec![], vec![]);
+        for (segment, ((part, whole, behind), range)) in PARTS.into_iter().zip(&message.segments).enumerate() {
+            let (segment, fields) = (segment + 1, message.fields.get(range.clone()).unwrap_or_default());
             reads.extend(quote!(let r = &mut segments.reader(#segment);));
-            for plan in part.fields {
-                reads.extend(self.read_field(&scope, &pascal(&rust), &s, &plans, plan)?);
-                writes.extend(self.write_field(&scope, &pascal(&rust), &s, &plans, plan)?);
-                if plan.stored() {
-                    results.push(ident(&plan.field.name));
-                }
-            }
-            if let Some((name, id)) = &part.kept {
-                let name = format_ident!("{name}");
-                reads.extend(quote!(let #name = r.extra(t, #id);));
+            reads.extend(fields.iter().map(|field| self.read_field(message, field)));
+            writes.extend(fields.iter().map(|field| self.write_field(message, field)));
+            // what takes all bytes leaves none for newer senders
+            let kept = if fields.is_empty() { whole } else { behind };
+            if !fields.last().is_some_and(|last| matches!(last.node.ty, Type::Rest)) {
+                let (name, id) = (ident(kept), format_ident!("COMMON_{}", constant(kept)));
+                reads.extend(quote!(let #name = r.extra(t, field::#id);));
                 writes.extend(quote!(w.put(&self.#name);));
-                results.push(name);
+                all_kept.push(kept);
             }
-            let bytes = format_ident!("{}_bytes", part.name);
+            let bytes = format_ident!("{part}_bytes");
             writes.extend(quote!(let #bytes = std::mem::take(w).into_vec();));
+            let stored = stored(message).filter(|field| fields.iter().any(|f| std::ptr::eq(f, *field)));
+            results.extend(stored.map(|field| ident(&field.name)));
+            results.extend(all_kept.last().filter(|last| **last == kept).map(|kept| ident(kept)));
         }
-        let summary = message.info.as_ref().map_or(quote!(None), |_| quote!(Some(&body)));
-        let (head, compat) = (message.versions.head, message.versions.compat);
-        let kind = match self.spec.message_type(name) {
-            Some((constant_name, _)) => format_ident!("{}", constant(constant_name)),
-            None => return Err("no message type is called so".into()),
-        };
-        Ok(quote! {
+        let declaration = self.declaration(message, &all_kept);
+        let id = message.around.map(|field| self.id(field));
+        let summary = message.summary.as_ref().map_or(quote!(None), |_| quote!(Some(&body)));
+        let BodyKind::Message { called, versions, .. } = &message.kind else { return declaration };
+        let (head, compat, kind) = (versions.head, versions.compat, format_ident!("{}", constant(called)));
+        quote! {
             #declaration
             impl<'a> #body<'a> {
                 /// What the header calls it.
@@ -186,52 +162,6 @@ impl<'a> Generator<'a> {
                     Ok([front_bytes, middle_bytes, data_bytes])
                 }
             }
-        })
+        }
     }
-}
-
-/// The three parts of a body. What comes behind the last field that is known belongs to a newer sender and is kept,
-/// and so is a middle or data of which the spec says nothing.
-fn parts<'p>(message: &Message, plans: &'p [FieldPlan<'p>]) -> [Part<'p>; 3] {
-    let [front, middle, data] = message.parts().map(|range| &plans[range]);
-    let kept = |fields: &[FieldPlan<'_>], whole: Option<&'static str>, behind: &'static str| {
-        let name = if fields.is_empty() { whole.unwrap_or(behind) } else { behind };
-        let id = format_ident!("COMMON_{}", constant(name));
-        // what takes all bytes leaves none for newer senders
-        let taken = fields.last().is_some_and(|last| last.ty == Some(Type::Rest));
-        (!taken).then(|| (name, quote!(field::#id)))
-    };
-    [
-        Part { segment: 1, name: "front", fields: front, kept: kept(front, None, "extra") },
-        Part { segment: 2, name: "middle", fields: middle, kept: kept(middle, Some("middle"), "middle_extra") },
-        Part { segment: 3, name: "data", fields: data, kept: kept(data, Some("data"), "data_extra") },
-    ]
-}
-
-/// A body as a structure, whose version is in the header.
-fn message_struct(message: &Message) -> Struct {
-    Struct {
-        doc: message.doc.clone(),
-        release: message.release.clone(),
-        source: message.source.clone(),
-        versioned: None,
-        version: Some("$message_version".into()),
-        open: true,
-        text: None,
-        max: None,
-        summary: message.info.clone(),
-        display: Display::default(),
-        fields: message.fields.clone(),
-        examples: Vec::new(),
-        refused: Vec::new(),
-    }
-}
-
-/// What the spec's names become in Rust: Ceph's classes of messages begin with an M.
-pub(crate) fn rust_name(message: &str) -> String {
-    format!("m_{message}")
-}
-
-fn type_name(message: &str) -> proc_macro2::Ident {
-    format_ident!("{}", pascal(&rust_name(message)))
 }

@@ -1,77 +1,34 @@
 //! Structures: the Rust type, its default, its text, and the two functions that read and write it.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
-use super::names::{ident, pascal};
-use super::types::keeps_extra;
-use super::{Generator, Scope};
-use crate::expr::{Condition, Operator, Piece, Scalar, Type, parse_condition, parse_template, parse_type};
-use crate::model::*;
+use super::Generator;
+use super::types::default_value;
+use crate::expr::{Operator, Scalar};
+use crate::ir::*;
+use crate::model::Base;
+use crate::names::{ident, pascal};
 
-/// A field with its expressions parsed.
-pub(super) struct FieldPlan<'f> {
-    pub field: &'f Field,
-    /// The type, unless it is a union.
-    pub ty: Option<Type>,
-    /// The most items or bytes.
-    pub max: u64,
-}
-
-impl FieldPlan<'_> {
-    /// Whether the decoded value has it; lengths, counts and constants are derived.
-    pub(super) fn stored(&self) -> bool {
-        self.field.equals.is_none() && self.field.length_of.is_none() && self.field.count_of.is_empty()
-    }
-
-    /// Whether it may be missing.
-    pub(super) fn conditional(&self) -> bool {
-        Self::is_conditional(self.field)
-    }
-
-    /// Whether a field may be missing.
-    pub(super) fn is_conditional(field: &Field) -> bool {
-        field.when.is_some() || field.since.is_some() || field.until.is_some()
-    }
-}
-
-impl<'a> Generator<'a> {
-    pub(super) fn plan<'f>(&self, field: &'f Field) -> Result<FieldPlan<'f>, String> {
-        let ty = match &field.ty {
-            TypeRef::Expr(text) => Some(parse_type(text)?),
-            TypeRef::Switch(_) => None,
+impl Generator<'_> {
+    pub(super) fn structure(&self, body: &Body) -> TokenStream {
+        let type_name = type_ident(body);
+        let kept: &[&str] = if body.keeps_extra() { &["extra"] } else { &[] };
+        let declaration = self.declaration(body, kept);
+        let (lifetime, anonymous) = self.lifetimes(body);
+        let min_size = body.min_size;
+        let (decode, encode) = match &body.text {
+            Some(text) => (self.decode_text(body, text), self.encode_text(body, text)),
+            None => (self.decode_body(body), self.encode_body(body)),
         };
-        let max = match &field.max {
-            Some(bound) => self.spec.bound(bound).ok_or_else(|| format!("{}: no such limit", field.name))?,
-            None => u64::MAX,
-        };
-        Ok(FieldPlan { field, ty, max })
-    }
-
-    pub(super) fn structure(&mut self, scope: &Scope<'a>, name: &str, s: &Struct) -> Result<TokenStream, String> {
-        self.structure_of(scope, name, s).map_err(|e| format!("{name}: {e}"))
-    }
-
-    fn structure_of(&mut self, scope: &Scope<'a>, name: &str, s: &Struct) -> Result<TokenStream, String> {
-        let rust_name = pascal(name);
-        let type_name = format_ident!("{rust_name}");
-        let plans: Vec<FieldPlan> = s.fields.iter().map(|f| self.plan(f)).collect::<Result<_, _>>()?;
-        let kept: &[&str] = if keeps_extra(s) { &["extra"] } else { &[] };
-        let declaration = self.declaration(scope, name, s, &plans, kept)?;
-        let (lifetime, anonymous) = self.lifetimes(scope, s);
-        let min_size = self.struct_min_size(scope.dialect, s);
-        let (decode, encode) = match &s.text {
-            Some(text) => (self.decode_text(scope, s, text, &plans)?, self.encode_text(scope, s, text, &plans)?),
-            None => (self.decode_body(scope, &rust_name, s, &plans)?, self.encode_body(scope, &rust_name, s, &plans)?),
-        };
-        let summary = s.summary.as_ref().map(|_| {
+        let summary = body.summary.as_ref().map(|_| {
             quote!(
                 fn summary(&self) -> Option<&dyn std::fmt::Display> {
                     Some(self)
                 }
             )
         });
-        Ok(quote! {
+        quote! {
             #declaration
             impl<'a> wire::Composite<'a, Context> for #type_name #lifetime {
                 const MIN_SIZE: usize = #min_size;
@@ -85,33 +42,24 @@ impl<'a> Generator<'a> {
             impl wire::Encode for #type_name #anonymous {
                 fn encode(&self, w: &mut wire::Writer) -> Result<(), wire::Error> { #encode }
             }
-        })
+        }
     }
 
     /// `<'a>` and `<'_>` for a structure that borrows.
-    pub(super) fn lifetimes(&self, scope: &Scope<'a>, s: &Struct) -> (TokenStream, TokenStream) {
-        let lifetime = self.struct_lifetime(scope.dialect, s);
+    pub(super) fn lifetimes(&self, body: &Body) -> (TokenStream, TokenStream) {
+        let lifetime = self.lifetime(body);
         let anonymous = if lifetime.is_empty() { quote!() } else { quote!(<'_>) };
         (lifetime, anonymous)
     }
 
     /// The Rust type with its default and its text. `kept` are common fields with bytes that the spec doesn't lay out.
-    pub(super) fn declaration(
-        &mut self,
-        scope: &Scope<'a>,
-        name: &str,
-        s: &Struct,
-        plans: &[FieldPlan<'_>],
-        kept: &[&str],
-    ) -> Result<TokenStream, String> {
-        let rust_name = pascal(name);
-        let type_name = format_ident!("{rust_name}");
-        let (lifetime, anonymous) = self.lifetimes(scope, s);
-
-        let defaults_module = format_ident!("defaults_of_{}", name);
+    pub(super) fn declaration(&self, body: &Body, kept: &[&str]) -> TokenStream {
+        let type_name = type_ident(body);
+        let (lifetime, anonymous) = self.lifetimes(body);
+        let defaults_module = format_ident!("defaults_of_{}", body.type_name());
         let mut unions = TokenStream::new();
         let (mut declared, mut defaults) = (Vec::new(), Vec::new());
-        if let Some(versioned) = &s.versioned {
+        if let Some(versioned) = &body.versioned {
             let version = versioned.version;
             let (newest, oldest) = (format!("{defaults_module}::newest"), format!("{defaults_module}::compat"));
             declared.push(quote! {
@@ -129,17 +77,18 @@ impl<'a> Generator<'a> {
                 defaults.push(quote!(struct_compat: #compat,));
             }
         }
-        for plan in plans.iter().filter(|p| p.stored()) {
-            let field = plan.field;
-            let (rust, default) = self.stored_type(scope, &rust_name, s, plans, plan, &mut unions)?;
-            let name = ident(&field.name);
-            let attribute = self.serde_attribute(plan);
-            let doc = documentation(&field.doc, field.release.as_deref(), field.source.as_deref());
+        for field in stored(body) {
+            let (rust, default) = self.stored_type(body, field);
+            if let Type::Union(union) = field.value() {
+                unions.extend(self.union_type(body, field, union));
+            }
+            let (name, attribute) = (ident(&field.name), serde_attribute(field));
+            let doc = documentation(&field.doc, &field.release, &field.source, &None);
             declared.push(quote!(#[doc = #doc] #attribute pub #name: #rust,));
             defaults.push(quote!(#name: #default,));
         }
         for name in kept {
-            let doc = self.spec.common.get(*name).map_or("", |common| &common.doc);
+            let doc = self.ir.common.get(*name).map_or("", |common| &self.ir[common.node.field].doc);
             let name = ident(name);
             declared.push(quote! {
                 #[doc = #doc]
@@ -149,38 +98,31 @@ impl<'a> Generator<'a> {
             defaults.push(quote!(#name: Default::default(),));
         }
 
-        let display = match &s.summary {
-            Some(template) => {
-                let text = self.template(scope, s, template)?;
-                quote! {
-                    impl std::fmt::Display for #type_name #anonymous {
-                        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { #text }
-                    }
+        let display = body.summary.as_ref().map(|pieces| {
+            let text = self.template(body, pieces);
+            quote! {
+                impl std::fmt::Display for #type_name #anonymous {
+                    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { #text }
                 }
             }
-            None => quote!(),
-        };
-        let serde_functions = match &s.versioned {
-            Some(v) => {
-                let (version, compat) = (v.version, v.compat.unwrap_or(0));
-                quote! {
-                    #[cfg(feature = "serde")]
-                    mod #defaults_module {
-                        pub(super) fn newest() -> u8 { #version }
-                        #[allow(dead_code)]
-                        pub(super) fn compat() -> u8 { #compat }
-                    }
+        });
+        let serde_functions = body.versioned.as_ref().map(|v| {
+            let (version, compat) = (v.version, v.compat.unwrap_or(0));
+            quote! {
+                #[cfg(feature = "serde")]
+                mod #defaults_module {
+                    pub(super) fn newest() -> u8 { #version }
+                    #[allow(dead_code)]
+                    pub(super) fn compat() -> u8 { #compat }
                 }
             }
-            None => quote!(),
-        };
-        let secretive = plans.iter().any(|plan| plan.field.secret);
-        let (derive_debug, debug) = match secretive {
-            true => (quote!(), secretive_debug(&type_name, &anonymous, s, plans)),
+        });
+        let (derive_debug, debug) = match body.fields.iter().any(|field| field.secret) {
+            true => (quote!(), secretive_debug(body, &anonymous, kept)),
             false => (quote!(#[derive(Debug)]), quote!()),
         };
-        let doc = documentation(&s.doc, s.release.as_deref(), s.source.as_deref());
-        Ok(quote! {
+        let doc = documentation(&body.doc, &body.release, &body.source, &body.ceph);
+        quote! {
             #unions
             #serde_functions
             #[doc = #doc]
@@ -195,121 +137,57 @@ impl<'a> Generator<'a> {
                 }
             }
             #display
-        })
+        }
     }
 
-    /// The Rust type of a stored field, its default, and the union that it needs.
-    fn stored_type(
-        &mut self,
-        scope: &Scope<'a>,
-        owner: &str,
-        s: &Struct,
-        plans: &[FieldPlan<'_>],
-        plan: &FieldPlan<'_>,
-        unions: &mut TokenStream,
-    ) -> Result<(TokenStream, TokenStream), String> {
-        let field = plan.field;
+    /// The Rust type of a stored field, and its default.
+    fn stored_type(&self, body: &Body, field: &Field) -> (TokenStream, TokenStream) {
         let mut default = quote!(Default::default());
-        let mut rust = if let Some(sealed) = &field.sealed {
-            let inner = self.rust_type(scope.dialect, &Type::Named(sealed.holds.clone()))?;
-            let usage = Literal::u32_unsuffixed(sealed.usage);
-            quote!(wire::Sealed<'a, #inner, #usage>)
-        } else {
-            match field.holds.as_ref().unwrap_or(&field.ty) {
-                TypeRef::Switch(switch) => {
-                    unions.extend(self.union_type(scope, owner, field, switch)?);
-                    let name = union_name(owner, &field.name);
-                    if let Some(case) = self.default_case(scope, s, plans, switch)? {
-                        default = quote!(#name::#case);
-                    }
-                    quote!(#name<'a>)
+        let mut rust = match (&field.sealed, field.value()) {
+            (Some(sealed), _) => {
+                let (inner, usage) =
+                    (self.rust_type(&Type::Struct(sealed.holds)), Literal::u32_unsuffixed(sealed.usage));
+                quote!(wire::Sealed<'a, #inner, #usage>)
+            }
+            (None, Type::Union(union)) => {
+                let name = union_name(body, field);
+                if let Some(case) = default_case(body, union) {
+                    default = quote!(#name::#case);
                 }
-                TypeRef::Expr(text) => {
-                    let ty = parse_type(text)?;
-                    default = self.default_value(&ty);
-                    self.rust_type(scope.dialect, &ty)?
-                }
+                quote!(#name<'a>)
+            }
+            (None, ty) => {
+                default = default_value(ty);
+                self.rust_type(ty)
             }
         };
-        if field.holds.is_some() {
+        if field.content.is_some() {
             rust = quote!(Option<#rust>);
             default = quote!(None);
         }
-        if plan.conditional() {
+        if field.conditional() {
             rust = quote!(Option<#rust>);
-            default = if present_by_default(s, plans, field)? { quote!(Some(#default)) } else { quote!(None) };
+            default = if present_by_default(body, field) { quote!(Some(#default)) } else { quote!(None) };
         }
-        Ok((rust, default))
+        (rust, default)
     }
 
-    /// The variant that a fresh union has, if a case fits the value that a fresh field has that decides over it.
-    fn default_case(
-        &self,
-        scope: &Scope<'a>,
-        s: &Struct,
-        plans: &[FieldPlan<'_>],
-        switch: &Switch,
-    ) -> Result<Option<TokenStream>, String> {
-        let Some(number) = default_number(s, plans, &switch.switch)? else { return Ok(None) };
-        for (case, text) in &switch.cases {
-            if !self.case_range(scope, s, &switch.switch, case)?.contains(&number) {
-                continue;
-            }
-            let (variant, ty) = (format_ident!("{}", pascal(case)), parse_type(text)?);
-            let default = self.default_value(&ty);
-            return Ok(Some(if ty == Type::Empty { quote!(#variant) } else { quote!(#variant(#default)) }));
-        }
-        Ok(None)
-    }
-
-    fn serde_attribute(&self, plan: &FieldPlan<'_>) -> TokenStream {
-        let field = plan.field;
-        let mut options = Vec::new();
-        let optional = matches!(plan.ty, Some(Type::Optional(_)));
-        if plan.conditional() && (field.holds.is_some() || optional) {
-            options.push(quote!(default, with = "wire::json::present"));
-        } else if plan.conditional() || field.holds.is_some() || optional {
-            options.push(quote!(default));
-        }
-        if field.display.base == Some(Base::Hex) && holds_unsigned(plan.ty.as_ref()) {
-            options.push(quote!(with = "wire::json::hex"));
-        }
-        let name = &field.name;
-        if ident(name) != name.as_str() {
-            options.push(quote!(rename = #name));
-        }
-        if plan.conditional() {
-            options.push(quote!(skip_serializing_if = "Option::is_none"));
-        }
-        if options.is_empty() { quote!() } else { quote!(#[cfg_attr(feature = "serde", serde(#(#options),*))]) }
-    }
-
-    fn union_type(
-        &mut self,
-        scope: &Scope<'a>,
-        owner: &str,
-        field: &Field,
-        switch: &Switch,
-    ) -> Result<TokenStream, String> {
-        let name = union_name(owner, &field.name);
+    fn union_type(&self, body: &Body, field: &Field, union: &Union) -> TokenStream {
+        let name = union_name(body, field);
         let (mut variants, mut shows) = (Vec::new(), Vec::new());
-        for (case, text) in &switch.cases {
-            let ty = parse_type(text)?;
+        for Case { name: case, node, .. } in &union.cases {
             let (variant, doc) = (format_ident!("{}", pascal(case)), format!("`{case}`."));
-            if ty == Type::Empty {
+            if matches!(node.ty, Type::Empty) {
                 variants.push(quote!(#[doc = #doc] #[cfg_attr(feature = "serde", serde(rename = #case))] #variant,));
                 shows.push(quote!(Self::#variant => f.write_str(#case),));
                 continue;
             }
-            let rust = self.rust_type(scope.dialect, &ty)?;
+            let rust = self.rust_type(&node.ty);
             variants.push(quote!(#[doc = #doc] #[cfg_attr(feature = "serde", serde(rename = #case))] #variant(#rust),));
-            let shown = match &ty {
-                Type::Named(named) => match self.shape(scope.dialect, named)? {
-                    super::types::Shape::Struct(s) => s.summary.is_some(),
-                    _ => true,
-                },
+            let shown = match &node.ty {
+                Type::Struct(id) => self.ir[*id].summary.is_some(),
                 Type::Scalar(s) => !matches!(s, Scalar::Bytes(_)),
-                _ => false,
+                ty => matches!(ty, Type::Enum(_) | Type::Flags(_)),
             };
             shows.push(if shown {
                 quote!(Self::#variant(v) => std::fmt::Display::fmt(v, f),)
@@ -317,8 +195,8 @@ impl<'a> Generator<'a> {
                 quote!(Self::#variant(_) => f.write_str(#case),)
             });
         }
-        let doc = format!("{} What it is says `{}`.", field.doc, switch.switch);
-        Ok(quote! {
+        let doc = format!("{} What it is says `{}`.", field.doc, union.by.name);
+        quote! {
             #[doc = #doc]
             #[derive(Clone, Debug, PartialEq)]
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -342,139 +220,134 @@ impl<'a> Generator<'a> {
                     }
                 }
             }
-        })
+        }
     }
 
     /// Statements that write a text with fields in it to `f`.
-    pub(super) fn template(&self, scope: &Scope<'a>, s: &Struct, template: &str) -> Result<TokenStream, String> {
+    fn template(&self, body: &Body, pieces: &[Piece]) -> TokenStream {
         let mut format = String::new();
         let mut arguments = Vec::new();
-        for piece in parse_template(template)? {
+        for piece in pieces {
             match piece {
-                Piece::Text(text) => format.push_str(&text),
+                Piece::Text(text) => format.push_str(text),
                 Piece::Field(path) => {
-                    let (argument, hex) = self.shown(scope, s, &path)?;
+                    let (argument, hex) = self.shown(body, path);
                     format.push_str(if hex { "{:#x}" } else { "{}" });
                     arguments.push(argument);
                 }
             }
         }
-        Ok(quote!(write!(f, #format #(, #arguments)*)))
+        quote!(write!(f, #format #(, #arguments)*))
     }
 
     /// A field as something that can be formatted, and whether in hexadecimal.
-    fn shown(&self, scope: &Scope<'a>, s: &Struct, path: &[String]) -> Result<(TokenStream, bool), String> {
-        let mut current: &Struct = s;
-        let mut access = quote!(self);
-        for (depth, name) in path.iter().enumerate() {
-            let missing = || format!("a text names `{name}`, which is no field that can be shown");
-            if name == "struct_v" && current.versioned.is_some() {
-                return Ok((quote!(#access.struct_v), false));
+    fn shown(&self, body: &Body, path: &Path) -> (TokenStream, bool) {
+        let fields = self.ir.walk(body, path);
+        let names = fields.iter().map(|field| ident(&field.name));
+        let access = quote!(self #(.#names)*);
+        let (false, Some(field)) = (path.struct_v, fields.last()) else { return (quote!(#access.struct_v), false) };
+        let (ty, optional) = (field.value(), field.conditional() || field.content.is_some());
+        let hex = field.display.base == Some(Base::Hex) && matches!(ty, Type::Scalar(_)) && !optional;
+        let shown = match (ty, optional) {
+            (Type::List(_) | Type::Counted(_) | Type::Array(..), false) => quote!(wire::Join(&#access)),
+            (Type::Map(..), false) => quote!(wire::JoinMap(&#access)),
+            (Type::List(_) | Type::Counted(_) | Type::Array(..), true) => {
+                quote!(wire::Maybe(&#access.as_ref().map(|items| wire::Join(items))))
             }
-            let field = current.fields.iter().find(|f| f.name == *name).ok_or_else(missing)?;
-            let plan = self.plan(field)?;
-            if !plan.stored() {
-                return Err(missing());
-            }
-            let rust = ident(name);
-            access = quote!(#access.#rust);
-            let optional = plan.conditional() || field.holds.is_some();
-            let last = depth + 1 == path.len();
-            let ty = match field.holds.as_ref().unwrap_or(&field.ty) {
-                TypeRef::Expr(text) => Some(parse_type(text)?),
-                TypeRef::Switch(_) => None,
-            };
-            if last {
-                let hex = field.display.base == Some(Base::Hex) && matches!(ty, Some(Type::Scalar(_))) && !optional;
-                let shown = match ty {
-                    Some(Type::List(_) | Type::Counted(_) | Type::Array(..)) if !optional => {
-                        quote!(wire::Join(&#access))
-                    }
-                    Some(Type::Map(..)) if !optional => quote!(wire::JoinMap(&#access)),
-                    Some(Type::Optional(_)) if !optional => quote!(wire::Maybe(&#access)),
-                    Some(Type::List(_) | Type::Counted(_) | Type::Array(..)) => {
-                        quote!(wire::Maybe(&#access.as_ref().map(|items| wire::Join(items))))
-                    }
-                    Some(Type::Map(..)) => {
-                        quote!(wire::Maybe(&#access.as_ref().map(|entries| wire::JoinMap(entries))))
-                    }
-                    _ if optional => quote!(wire::Maybe(&#access)),
-                    _ => access,
-                };
-                return Ok((shown, hex));
-            }
-            match ty {
-                Some(Type::Named(named)) if !optional => match self.shape(scope.dialect, &named)? {
-                    super::types::Shape::Struct(inner) => current = inner,
-                    _ => return Err(missing()),
-                },
-                _ => return Err(missing()),
-            }
-        }
-        Err("a text names nothing".into())
+            (Type::Map(..), true) => quote!(wire::Maybe(&#access.as_ref().map(|entries| wire::JoinMap(entries)))),
+            (Type::Optional(_), false) | (_, true) => quote!(wire::Maybe(&#access)),
+            _ => access,
+        };
+        (shown, hex)
     }
+}
+
+/// The fields that the decoded value has.
+pub(super) fn stored(body: &Body) -> impl Iterator<Item = &Field> {
+    body.fields.iter().filter(|field| field.derived.is_none())
+}
+
+/// The name of a body's Rust type.
+pub(super) fn type_ident(body: &Body) -> Ident {
+    format_ident!("{}", pascal(&body.type_name()))
+}
+
+/// The name of a field's union.
+pub(super) fn union_name(body: &Body, field: &Field) -> Ident {
+    format_ident!("{}{}", pascal(&body.type_name()), pascal(&field.name))
+}
+
+fn serde_attribute(field: &Field) -> TokenStream {
+    let mut options = Vec::new();
+    let (optional, conditional) = (matches!(field.node.ty, Type::Optional(_)), field.conditional());
+    if conditional && (field.content.is_some() || optional) {
+        options.push(quote!(default, with = "wire::json::present"));
+    } else if conditional || field.content.is_some() || optional {
+        options.push(quote!(default));
+    }
+    if field.display.base == Some(Base::Hex) && holds_unsigned(&field.node.ty) {
+        options.push(quote!(with = "wire::json::hex"));
+    }
+    let name = &field.name;
+    if ident(name) != name.as_str() {
+        options.push(quote!(rename = #name));
+    }
+    if conditional {
+        options.push(quote!(skip_serializing_if = "Option::is_none"));
+    }
+    if options.is_empty() { quote!() } else { quote!(#[cfg_attr(feature = "serde", serde(#(#options),*))]) }
+}
+
+/// The variant that a fresh union has, if a case fits the number that a fresh structure has where it is decided.
+fn default_case(body: &Body, union: &Union) -> Option<TokenStream> {
+    let number = default_number(body, &union.by)?;
+    let case = union.cases.iter().find(|case| (case.first..=case.last).contains(&number))?;
+    let (variant, default) = (format_ident!("{}", pascal(&case.name)), default_value(&case.node.ty));
+    Some(if matches!(case.node.ty, Type::Empty) { quote!(#variant) } else { quote!(#variant(#default)) })
 }
 
 /// Whether a fresh structure has a conditional field.
-fn present_by_default(s: &Struct, plans: &[FieldPlan<'_>], field: &Field) -> Result<bool, String> {
-    let version = match &s.version {
-        Some(_) => None,
-        None => s.versioned.as_ref().map(|v| u16::from(v.version)),
-    };
+fn present_by_default(body: &Body, field: &Field) -> bool {
+    let version = body.versioned.as_ref().map(|v| u16::from(v.version));
     let since = field.since.is_none_or(|since| version.is_none_or(|v| v >= since));
     let until = field.until.is_none_or(|until| version.is_some_and(|v| v <= until));
-    let when = match &field.when {
-        None => true,
-        Some(text) => match parse_condition(text)? {
-            Condition::More => false,
-            Condition::Compare(name, operator, number) => {
-                default_number(s, plans, &name)?.is_some_and(|v| match operator {
-                    Operator::Equal => v == number,
-                    Operator::NotEqual => v != number,
-                    Operator::AtLeast => v >= number,
-                    Operator::AnyBit => v & number != 0,
-                })
-            }
-        },
-    };
-    Ok(since && until && when)
+    let when = field.when.as_ref().is_none_or(|condition| match &condition.test {
+        Test::More => false,
+        Test::Compare(operand, operator, number) => default_number(body, operand).is_some_and(|v| match operator {
+            Operator::Equal => v == *number,
+            Operator::NotEqual => v != *number,
+            Operator::AtLeast => v >= *number,
+            Operator::AnyBit => v & number != 0,
+        }),
+    });
+    since && until && when
 }
 
-/// The number that a fresh structure has in the field that decides over a condition or a union.
-fn default_number(s: &Struct, plans: &[FieldPlan<'_>], name: &str) -> Result<Option<i64>, String> {
-    if name.starts_with('$') {
-        return Ok(None);
+/// The number that a fresh structure has where a condition or a union is decided.
+fn default_number(body: &Body, operand: &Operand) -> Option<i64> {
+    let Origin::Path(path) = &operand.origin else { return None };
+    match path.fields.first() {
+        None => body.versioned.as_ref().map(|v| v.version.into()),
+        Some(first) => {
+            let field = body.fields.get(*first)?;
+            (!field.conditional() || present_by_default(body, field)).then_some(0)
+        }
     }
-    if let (true, Some(versioned)) = (name == "struct_v", &s.versioned) {
-        return Ok(Some(versioned.version.into()));
-    }
-    let first = name.split('.').next().unwrap_or_default();
-    let Some(plan) = plans.iter().find(|p| p.field.name == first) else { return Ok(None) };
-    let there = !plan.conditional() || present_by_default(s, plans, plan.field)?;
-    Ok(there.then_some(0))
 }
 
 /// Whether a type is an unsigned integer or a list of them.
-fn holds_unsigned(ty: Option<&Type>) -> bool {
+fn holds_unsigned(ty: &Type) -> bool {
     match ty {
-        Some(Type::Scalar(scalar)) => {
-            use Scalar::*;
-            matches!(scalar, U8 | U16 | U32 | U64 | U16Be | U32Be | U64Be)
-        }
-        Some(Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item)) => {
-            holds_unsigned(Some(item))
+        Type::Scalar(scalar) => scalar.is_integer() && !scalar.is_signed(),
+        Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item) => {
+            holds_unsigned(&item.ty)
         }
         _ => false,
     }
 }
 
-/// The name of a field's union.
-pub(super) fn union_name(owner: &str, field: &str) -> proc_macro2::Ident {
-    format_ident!("{owner}{}", pascal(field))
-}
-
 /// The sentence, and below it what is known of its origin.
-pub(super) fn documentation(doc: &str, release: Option<&str>, source: Option<&str>) -> String {
+fn documentation(doc: &str, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) -> String {
     let mut text = doc.to_owned();
     if let Some(release) = release {
         text.push_str(&format!("\n\n{}", crate::doc::since(release)));
@@ -482,33 +355,25 @@ pub(super) fn documentation(doc: &str, release: Option<&str>, source: Option<&st
     if let Some(source) = source {
         text.push_str(&format!("\n\nSource: {source}."));
     }
+    if let Some(ceph) = ceph {
+        text.push_str(&format!("\n\nCeph calls it `{ceph}`."));
+    }
     text
 }
 
-/// A constant of the spec as a Rust expression of the field's type.
-pub(super) fn constant_number(number: i64) -> TokenStream {
-    let literal = Literal::i64_unsuffixed(number);
-    quote!(#literal)
-}
-
 /// `Debug` of a structure with secrets: their lengths stand for them.
-fn secretive_debug(
-    type_name: &proc_macro2::Ident,
-    anonymous: &TokenStream,
-    s: &Struct,
-    plans: &[FieldPlan<'_>],
-) -> TokenStream {
-    let header = s.versioned.as_ref().map(|v| {
+fn secretive_debug(body: &Body, anonymous: &TokenStream, kept: &[&str]) -> TokenStream {
+    let header = body.versioned.as_ref().map(|v| {
         let compat = v.compat.map(|_| quote!(.field("struct_compat", &self.struct_compat)));
         quote!(.field("struct_v", &self.struct_v) #compat)
     });
-    let fields = plans.iter().filter(|plan| plan.stored()).map(|plan| {
-        let (text, name) = (&plan.field.name, ident(&plan.field.name));
-        let secrecy = |value: TokenStream| match &plan.ty {
-            Some(Type::Scalar(Scalar::Bytes(n))) => quote!(wire::Secrecy(#n)),
+    let fields = stored(body).map(|field| {
+        let (text, name) = (&field.name, ident(&field.name));
+        let secrecy = |value: TokenStream| match field.node.ty {
+            Type::Scalar(Scalar::Bytes(n)) => quote!(wire::Secrecy(#n)),
             _ => quote!(wire::Secrecy(#value.len() as u32)),
         };
-        match (plan.field.secret, plan.conditional()) {
+        match (field.secret, field.conditional()) {
             (false, _) => quote!(.field(#text, &self.#name)),
             (true, false) => {
                 let secrecy = secrecy(quote!(self.#name));
@@ -520,12 +385,15 @@ fn secretive_debug(
             }
         }
     });
-    let extra = keeps_extra(s).then(|| quote!(.field("extra", &self.extra)));
-    let name = type_name.to_string();
+    let kept = kept.iter().map(|name| {
+        let field = ident(name);
+        quote!(.field(#name, &self.#field))
+    });
+    let (type_name, name) = (type_ident(body), type_ident(body).to_string());
     quote! {
         impl std::fmt::Debug for #type_name #anonymous {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(#name) #header #(#fields)* #extra .finish()
+                f.debug_struct(#name) #header #(#fields)* #(#kept)* .finish()
             }
         }
     }
