@@ -37,6 +37,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+use std::sync::LazyLock;
+
 pub mod auth;
 pub mod crypto;
 pub mod frame;
@@ -57,3 +59,14 @@ mod generated {
 }
 
 pub use generated::*;
+
+/// The protocol that is built in, as data.
+pub fn protocol() -> &'static wire::Protocol {
+    static PROTOCOL: LazyLock<wire::Protocol> = LazyLock::new(|| {
+        let stored = include_bytes!(concat!(env!("OUT_DIR"), "/generated.tables"));
+        // they were stored when this library was built, by the same code that reads them
+        let tables = msgr2_tables::Tables::from_bytes(stored).unwrap_or_default();
+        wire::Protocol { tables, fields: &field::FIELDS }
+    });
+    &PROTOCOL
+}

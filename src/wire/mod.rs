@@ -11,6 +11,7 @@ mod finding;
 #[cfg(feature = "serde")]
 pub mod json;
 mod named;
+mod protocol;
 mod reader;
 mod record;
 mod role;
@@ -22,6 +23,7 @@ mod text;
 #[cfg(feature = "json")]
 pub mod tree;
 mod unseal;
+mod walk;
 mod writer;
 
 pub use blob::{Blob, Sealed, Text};
@@ -29,6 +31,7 @@ pub use error::{Error, ErrorKind, PathPart};
 pub use field::{Display, EnumInfo, EnumValue, Field, FieldInfo, Flag, FlagsInfo, Kind};
 pub use finding::{FindingInfo, Group, Severity};
 pub use named::{flag_word, open_enum};
+pub use protocol::Protocol;
 pub use reader::{Bound, NoTrace, Reader, Trace, Value};
 pub use record::{MOST_VIEWS, Node, Recorded, Recorder, View};
 pub use role::Role;
@@ -38,6 +41,7 @@ pub use show::{Join, JoinMap, Maybe, show_flags};
 pub use states::{Move, On, State};
 pub use text::TextReader;
 pub use unseal::{Redacted, Secrecy, Unseal};
+pub use walk::{MOST_DEPTH, Walker};
 pub use writer::Writer;
 
 /// A structure, which reads itself field by field. `C` is the context that the spec declares.

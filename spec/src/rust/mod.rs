@@ -74,11 +74,23 @@ impl Generator<'_> {
             let (name, doc, ty) = (ident(name), &variable.doc, self.context_type(&variable.ty));
             quote!(#[doc = #doc] pub #name: Option<#ty>,)
         });
+        let count = self.ir.context.len();
+        let numbers = self.ir.context.iter().map(|(name, variable)| {
+            let (name, number) =
+                (ident(name), if matches!(variable.ty, Type::Enum(_)) { quote!(v.0) } else { quote!(v) });
+            quote!(self.#name.map(|v| #number as i64),)
+        });
         quote! {
             /// What a decoder must have been told, because the bytes don't say it.
             #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
             #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(default, deny_unknown_fields))]
             pub struct Context { #(#variables)* }
+            impl Context {
+                /// The numbers in the order of the spec, as a [`wire::Walker`] takes them.
+                pub fn numbers(&self) -> [Option<i64>; #count] {
+                    [#(#numbers)*]
+                }
+            }
         }
     }
 

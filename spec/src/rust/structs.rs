@@ -247,7 +247,6 @@ impl Generator<'_> {
         let access = quote!(self #(.#names)*);
         let (false, Some(field)) = (path.struct_v, fields.last()) else { return (quote!(#access.struct_v), false) };
         let (ty, optional) = (field.value(), field.conditional() || field.content.is_some());
-        let hex = field.display.base == Some(Base::Hex) && matches!(ty, Type::Scalar(_)) && !optional;
         let shown = match (ty, optional) {
             (Type::List(_) | Type::Counted(_) | Type::Array(..), false) => quote!(wire::Join(&#access)),
             (Type::Map(..), false) => quote!(wire::JoinMap(&#access)),
@@ -258,7 +257,7 @@ impl Generator<'_> {
             (Type::Optional(_), false) | (_, true) => quote!(wire::Maybe(&#access)),
             _ => access,
         };
-        (shown, hex)
+        (shown, field.shown_in_hex())
     }
 }
 
