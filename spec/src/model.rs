@@ -9,7 +9,7 @@ use std::ops::Range;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A map that keeps the order of the file; every entry knows the line it stands in.
 pub type Named<T> = IndexMap<String, At<T>>;
@@ -18,6 +18,8 @@ pub type Named<T> = IndexMap<String, At<T>>;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
+    /// What holds for all enums, flags, types, tags and messages of the file that don't say otherwise.
+    pub defaults: Defaults,
     /// The dialect that the tags, states and blocks of this folder belong to.
     pub dialect: Option<At<Dialect>>,
     /// Fields that belong to no single type: derived ones, and those of every versioned structure.
@@ -34,6 +36,8 @@ pub struct File {
     pub flags: Named<Flags>,
     /// Structures.
     pub types: Named<Struct>,
+    /// Other names for types.
+    pub aliases: Named<Alias>,
     /// The bytes that both sides send first: the name of a type.
     pub banner: Option<At<Banner>>,
     /// How frames are put together.
@@ -53,8 +57,18 @@ pub struct File {
     pub exchanges: Named<Exchange>,
 }
 
+/// Where the items of a file come from.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// The first Ceph release with them.
+    pub release: Option<String>,
+    /// Where the facts come from.
+    pub source: Option<String>,
+}
+
 /// A dialect of the protocol.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dialect {
     /// Its name, as users write and see it, for example `v2.1`.
@@ -70,7 +84,7 @@ pub struct Dialect {
 }
 
 /// One sentence about a name.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Described {
     /// One sentence.
@@ -103,7 +117,7 @@ pub struct ContextVariable {
 }
 
 /// A bound.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// The largest value allowed.
@@ -115,7 +129,7 @@ pub struct Limit {
 }
 
 /// Something worth reporting about a connection.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// How bad it is.
@@ -129,7 +143,7 @@ pub struct Finding {
 }
 
 /// Wireshark's severities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Usual workflow.
@@ -143,7 +157,7 @@ pub enum Severity {
 }
 
 /// Wireshark's groups of expert infos.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// A checksum that doesn't match.
@@ -161,7 +175,7 @@ pub enum Group {
 }
 
 /// Numbers with names.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enum {
     /// The integer on the wire, for example `u32`.
@@ -169,9 +183,9 @@ pub struct Enum {
     /// One sentence.
     pub doc: String,
     /// The first Ceph release with it; holds for each value that doesn't say otherwise.
-    pub release: String,
+    pub release: Option<String>,
     /// Where the facts come from.
-    pub source: String,
+    pub source: Option<String>,
     /// How the number is shown.
     #[serde(default)]
     pub display: Display,
@@ -183,7 +197,7 @@ pub struct Enum {
 }
 
 /// A named number.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnumValue {
     /// The number.
@@ -199,7 +213,7 @@ pub struct EnumValue {
 }
 
 /// Bits with names.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flags {
     /// The integer on the wire.
@@ -207,9 +221,9 @@ pub struct Flags {
     /// One sentence.
     pub doc: String,
     /// The first Ceph release with it; holds for each bit that doesn't say otherwise.
-    pub release: String,
+    pub release: Option<String>,
     /// Where the facts come from.
-    pub source: String,
+    pub source: Option<String>,
     /// How the word is shown.
     #[serde(default)]
     pub display: Display,
@@ -218,7 +232,7 @@ pub struct Flags {
 }
 
 /// A named bit.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flag {
     /// The bit, counted from the lowest, 0.
@@ -246,6 +260,20 @@ impl Flag {
     }
 }
 
+/// Another name for a type.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// The type that it stands for.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Names in it for which others stand where the alias is used, between angle brackets and in this order.
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    /// One sentence.
+    pub doc: String,
+}
+
 /// A structure: fields one after the other.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -256,6 +284,8 @@ pub struct Struct {
     pub release: Option<String>,
     /// Where the facts come from.
     pub source: Option<String>,
+    /// What Ceph's sources call it, for example `HelloFrame`.
+    pub ceph: Option<String>,
     /// The version header in front of the fields.
     pub versioned: Option<Versioned>,
     /// The number that `since` and `until` are held against, where it isn't in a header of the structure's own:
@@ -286,7 +316,7 @@ pub struct Struct {
 }
 
 /// The header of a versioned structure.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Versioned {
     /// The newest version that the spec describes; a writer sends it.
@@ -415,7 +445,11 @@ impl<'de> Visitor<'de> for TypeRefVisitor {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<TypeRef, A::Error> {
         let mut cases = IndexMap::new();
-        while let Some((CaseKey(key), value)) = map.next_entry::<CaseKey, String>()? {
+        while let Some((key, value)) = map.next_entry::<CaseKey, String>()? {
+            let key = match key {
+                CaseKey::Name(name) => name,
+                CaseKey::Number(number) => number.to_string(),
+            };
             if cases.insert(key.clone(), value).is_some() {
                 return Err(de::Error::custom(format!("`{key}` stands twice")));
             }
@@ -426,32 +460,15 @@ impl<'de> Visitor<'de> for TypeRefVisitor {
 }
 
 /// A case is a name, or a number, which YAML doesn't read as text.
-struct CaseKey(String);
-
-impl<'de> Deserialize<'de> for CaseKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = CaseKey;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name or a number")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<CaseKey, E> {
-                Ok(CaseKey(text.to_owned()))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<CaseKey, E> {
-                Ok(CaseKey(number.to_string()))
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<CaseKey, E> {
-                Ok(CaseKey(number.to_string()))
-            }
-        }
-        deserializer.deserialize_any(KeyVisitor)
-    }
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a name or a number")]
+enum CaseKey {
+    Name(String),
+    Number(i64),
 }
 
 /// How something is shown, where that isn't obvious.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Display {
     /// Decimal or hexadecimal.
@@ -468,7 +485,7 @@ pub struct Display {
 }
 
 /// The base of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
     /// Decimal.
@@ -478,7 +495,7 @@ pub enum Base {
 }
 
 /// How a word of flags stands in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Notation {
     /// A list of names.
@@ -514,7 +531,7 @@ pub struct Envelope {
 }
 
 /// A part of a frame.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// A fixed block: the name of its type, or of a tag of the envelope, whose payload it is.
@@ -540,7 +557,7 @@ pub struct Part {
 }
 
 /// A whole frame.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameExample {
     /// One sentence.
@@ -562,7 +579,7 @@ pub struct FrameExample {
 }
 
 /// What opens the sealed frame of an example.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
     /// The connection secret.
@@ -585,9 +602,11 @@ pub struct Tag {
     /// One sentence.
     pub doc: String,
     /// The first Ceph release with it.
-    pub release: String,
+    pub release: Option<String>,
     /// Where the facts come from.
-    pub source: String,
+    pub source: Option<String>,
+    /// What Ceph's sources call it, for example `HelloFrame`.
+    pub ceph: Option<String>,
     /// It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.
     #[serde(default)]
     pub envelope: bool,
@@ -611,7 +630,7 @@ pub struct Tag {
 }
 
 /// Who sends a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum From {
     /// The side that connected.
@@ -623,7 +642,7 @@ pub enum From {
 }
 
 /// Bytes, and what they mean.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     /// One sentence.
@@ -639,7 +658,7 @@ pub struct Example {
 }
 
 /// Bytes that a reader must refuse.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refused {
     /// One sentence.
@@ -657,7 +676,7 @@ pub struct Refused {
 }
 
 /// One end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The side that connected.
@@ -739,6 +758,8 @@ pub struct Message {
     pub release: Option<String>,
     /// Where the facts come from.
     pub source: Option<String>,
+    /// What Ceph's sources call it, for example `HelloFrame`.
+    pub ceph: Option<String>,
     /// The newest header version described, and the oldest reader that understands it.
     pub versions: MessageVersions,
     /// How it is shown.
@@ -775,7 +796,7 @@ impl Message {
 }
 
 /// The versions of a message, as its senders write them into the header.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageVersions {
     /// The newest header version.
@@ -785,7 +806,7 @@ pub struct MessageVersions {
 }
 
 /// A whole conversation: every byte of both sides, and what it means.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// One sentence.
@@ -801,7 +822,7 @@ pub struct Exchange {
 }
 
 /// What one side sends at once.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flight {
     /// Who sends it.
@@ -816,7 +837,7 @@ pub struct Flight {
 }
 
 /// A frame of a flight, or its banner.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeFrame {
     /// Its tag, or `banner`.
@@ -835,9 +856,11 @@ pub struct ExchangeFrame {
 }
 
 /// A value and the line where it begins (from 1).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
 pub struct At<T> {
     /// The line; 0 if unknown.
+    #[serde(skip)]
     pub line: u64,
     value: T,
 }

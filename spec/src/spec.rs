@@ -22,6 +22,8 @@ pub struct Spec {
     pub flags: Named<Flags>,
     /// Structures that dialects share.
     pub types: Named<Struct>,
+    /// Other names for types.
+    pub aliases: Named<Alias>,
     /// Conditions between moves.
     pub guards: Named<Described>,
     /// What is done in moves.
@@ -149,7 +151,7 @@ impl Spec {
                 }
             )*};
         }
-        merge!(common, context, limits, findings, enums, flags, types, guards, actions, messages);
+        merge!(common, context, limits, findings, enums, flags, types, aliases, guards, actions, messages);
         for message in self.messages.values_mut() {
             message.fields = [&message.front, &message.middle, &message.data].into_iter().flatten().cloned().collect();
         }

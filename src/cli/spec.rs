@@ -18,6 +18,14 @@ pub(crate) enum Command {
     Rust(Source),
     /// Print the reference documentation, in Markdown.
     Doc(Source),
+    /// Print the spec with all its names and expressions resolved, as JSON for programs in any language.
+    Json {
+        #[command(flatten)]
+        source: Source,
+        /// Print the JSON Schema of it instead, which says what all of it means.
+        #[arg(long)]
+        schema: bool,
+    },
 }
 
 /// Where the spec files are.
@@ -63,10 +71,12 @@ pub(crate) fn run(command: &Command) -> Result<()> {
                 ir.dialects.len(),
                 ir.bodies.iter().filter(|body| !body.is_message()).count(),
                 ir.enums.iter().filter(|e| e.dialect.is_none()).count() + ir.flags.len(),
-                message_types.map_or(0, |e| e.values.len()),
+                message_types.map_or(0, |e| e.says.values.len()),
             )
         }
         Command::Schema => msgr2_spec::schema(),
+        Command::Json { schema: true, .. } => msgr2_spec::json_schema(),
+        Command::Json { source, .. } => msgr2_spec::json(&source.checked()?),
         Command::Rust(source) => msgr2_spec::rust::generate(&source.checked()?).map_err(|what| anyhow!(what))?,
         Command::Doc(source) => msgr2_spec::doc::markdown(&source.checked()?),
     };

@@ -8,10 +8,9 @@ use crate::ir::*;
 impl Doc<'_> {
     pub(super) fn exchanges(&self, page: &mut Page) {
         self.section(page, "exchanges");
-        page.line(
+        page.paragraph(
             "Whole conversations, byte for byte. Whoever knows the secrets can read, and make, every byte of them.",
         );
-        page.gap();
         for dialect in &self.ir.dialects {
             for (name, exchange) in &dialect.exchanges {
                 self.exchange(page, &dialect.info.name, name, exchange);

@@ -11,7 +11,7 @@ impl Doc<'_> {
         let header = versioned.map(header).unwrap_or_default().into_iter().filter_map(|(name, note)| {
             let common = self.ir.common.get(name)?;
             let filter = code(&self.ir[common.node.field].filter);
-            Some([format!("[{name}](#common-{name})"), self.ty(&common.node.ty), filter, note, prose(&common.doc)])
+            Some([format!("[{name}](#common-{name})"), self.node(&common.node), filter, note, prose(&common.doc)])
         });
         let rows = fields.iter().map(|field| {
             let mut doc = prose(&field.doc);
@@ -24,9 +24,9 @@ impl Doc<'_> {
     }
 
     fn field_type(&self, fields: &[Field], field: &Field) -> String {
-        let mut text = self.ty(&field.node.ty);
+        let mut text = self.node(&field.node);
         if let Some(content) = &field.content {
-            text.push_str(&format!(", holding {}", self.ty(&content.ty)));
+            text.push_str(&format!(", holding {}", self.node(content)));
         }
         if let Some(Sealed { key, usage, holds, .. }) = &field.sealed {
             let inner = self.body_link(*holds);
@@ -53,10 +53,18 @@ impl Doc<'_> {
         text
     }
 
+    /// The type of a value, with links.
+    pub(super) fn node(&self, node: &Node) -> String {
+        match &node.alias {
+            Some((name, written)) => format!("[{}](#alias-{name})", written.replace('<', "&lt;")),
+            None => self.ty(&node.ty),
+        }
+    }
+
     /// A type, with links.
     pub(super) fn ty(&self, ty: &Type) -> String {
         let of = |name: &str, items: &[&Node]| {
-            let items: Vec<String> = items.iter().map(|node| self.ty(&node.ty)).collect();
+            let items: Vec<String> = items.iter().map(|node| self.node(node)).collect();
             format!("{name}&lt;{}>", items.join(", "))
         };
         match ty {
@@ -64,13 +72,13 @@ impl Doc<'_> {
             Type::Counted(item) => of("counted", &[item]),
             Type::Optional(item) => of("optional", &[item]),
             Type::Map(_, key, value) => of("map", &[key, value]),
-            Type::Array(item, n) => format!("array&lt;{}, {n}>", self.ty(&item.ty)),
+            Type::Array(item, n) => format!("array&lt;{}, {n}>", self.node(item)),
             Type::Union(union) => {
-                let by = match union.by.name.strip_prefix('$') {
-                    Some(variable) => format!("[${variable}](#context-{variable})"),
-                    None => code(&union.by.name),
+                let by = match &union.by.origin {
+                    Origin::Context(variable) => format!("[${variable}](#context-{variable})"),
+                    Origin::Path(_) => code(&union.by.name),
                 };
-                let case = |case: &Case| format!("{}: {}", code(&case.name), self.ty(&case.node.ty));
+                let case = |case: &Case| format!("{}: {}", code(&case.name), self.node(&case.node));
                 let cases: Vec<String> = union.cases.iter().map(case).collect();
                 format!("what {by} says ({}; else bytes)", cases.join(", "))
             }

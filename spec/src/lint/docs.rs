@@ -15,28 +15,28 @@ impl Lint<'_> {
                 }
             )*};
         }
-        described!(common, context, limits, findings, guards, actions);
+        described!(common, context, aliases, limits, findings, guards, actions);
         for finding in ir.findings.values().filter(|finding| finding.summary.is_empty()) {
             self.report(&finding.site, "has no summary");
         }
         for Enum { site, says, .. } in ir.enums.iter().filter(|e| e.dialect.is_none()) {
             let model::Enum { doc, release, source, like, values, .. } = says;
             self.sentence(site, doc);
-            self.origin(site, Some(release), Some(source));
+            self.origin(site, release.as_deref(), source.as_deref());
             for (name, value) in values.iter().filter(|_| like.is_none()) {
                 let site = site.part(name, value.line);
                 self.sentence(&site, &value.doc);
-                self.later(&site, value.release.as_deref(), release);
+                self.later(&site, value.release.as_deref(), release.as_deref().unwrap_or_default());
             }
         }
         for Flags { site, says, .. } in &ir.flags {
             let model::Flags { doc, release, source, values, .. } = says;
             self.sentence(site, doc);
-            self.origin(site, Some(release), Some(source));
+            self.origin(site, release.as_deref(), source.as_deref());
             for (name, flag) in values {
                 let site = site.part(name, flag.line);
                 self.sentence(&site, &flag.doc);
-                self.later(&site, flag.release.as_deref(), release);
+                self.later(&site, flag.release.as_deref(), release.as_deref().unwrap_or_default());
             }
         }
         ir.bodies.iter().for_each(|body| self.body(body));
@@ -59,9 +59,13 @@ impl Lint<'_> {
     fn body(&mut self, body: &Body) {
         self.display(&body.site, &body.display, None);
         self.sentence(&body.site, &body.doc);
-        let dialect = body.dialect.map(|dialect| &self.ir[dialect].info);
+        // structures of a dialect are as old as it
+        let dialect = body.dialect.filter(|_| body.is_struct()).map(|dialect| &self.ir[dialect].info);
         let release = body.release.as_deref().or(dialect.map(|d| d.release.as_str()));
         self.origin(&body.site, release, body.source.as_deref().or(dialect.map(|d| d.source.as_str())));
+        if let Some(ceph) = body.ceph.as_ref().filter(|ceph| !is_cxx_name(ceph)) {
+            self.report(&body.site, format!("ceph: `{ceph}` is no name of a class or structure such as HelloFrame"));
+        }
         for field in &body.fields {
             let site = body.site.part(&field.name, field.line);
             self.sentence(&site, &field.doc);
@@ -110,6 +114,12 @@ impl Lint<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether it is a name of C++, which may stand in namespaces or classes.
+fn is_cxx_name(text: &str) -> bool {
+    let word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    text.split("::").all(|part| word(part) && part.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 fn several_sentences(text: &str) -> bool {

@@ -1,7 +1,6 @@
 //! Fields: their conditions, unions, bounds, and how they are shown.
 
 use super::Lint;
-use super::types::Place;
 use crate::expr::{Operator, Scalar};
 use crate::ir::*;
 use crate::model::{self, Display};
@@ -23,7 +22,7 @@ impl Lint<'_> {
             }
         }
         for node in std::iter::once(&field.node).chain(&field.content) {
-            self.check_type(site, &node.ty, Place::Last);
+            self.check_type(site, &node.ty, false);
             if let Type::Union(union) = &node.ty {
                 self.union(site, union);
             }
@@ -116,10 +115,12 @@ impl Lint<'_> {
     /// A count in front of items without bytes would let a few bytes ask for endless work.
     fn cheap_items(&mut self, site: &Site, ty: &Type, bounded: bool) {
         match ty {
-            Type::List(item) | Type::Counted(item) if !bounded && self.may_be_empty(&item.ty) => {
+            Type::List(item) | Type::Counted(item) if !bounded && self.ir.min_size(&item.ty) == 0 => {
                 self.report(site, "its items may take no bytes, so their number needs a max");
             }
-            Type::Map(_, key, value) if !bounded && self.may_be_empty(&key.ty) && self.may_be_empty(&value.ty) => {
+            Type::Map(_, key, value)
+                if !bounded && self.ir.min_size(&key.ty) == 0 && self.ir.min_size(&value.ty) == 0 =>
+            {
                 self.report(site, "its entries may take no bytes, so their number needs a max");
             }
             _ => {}

@@ -35,6 +35,17 @@ impl<'a> Resolver<'a> {
             self.name("flags", None, &site, name, Some(Type::Flags(FlagsId(self.ir.flags.len()))));
             self.ir.flags.push(Flags { site, name: name.clone(), base, says: (**f).clone() });
         }
+        for (name, alias) in &spec.aliases {
+            let site = self.shared("aliases", name, alias.line);
+            self.name("alias", None, &site, name, None);
+            if let Some(ty) = self.good(&site, parse_type(&alias.ty)) {
+                self.aliases.insert(name.clone(), (alias.parameters.clone(), ty));
+            }
+        }
+        self.ir.aliases = self.placed("aliases", &spec.aliases);
+        for (_, alias) in &self.ir.aliases.clone() {
+            self.read_type(&alias.site, &alias.ty);
+        }
         for (name, s) in &spec.types {
             self.structure_of(None, self.shared("types", name, s.line), name, s);
         }
@@ -89,8 +100,8 @@ impl<'a> Resolver<'a> {
         let says = model::Enum {
             base: "u8".to_owned(),
             doc: "What a frame is.".to_owned(),
-            release: view.info.release.clone(),
-            source: view.info.source.clone(),
+            release: Some(view.info.release.clone()),
+            source: Some(view.info.source.clone()),
             display: Default::default(),
             like: None,
             values: view.tags.iter().map(value).collect(),
@@ -102,6 +113,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn structure_of(&mut self, dialect: Option<DialectId>, site: Site, name: &'a str, s: &'a model::Struct) {
+        let replaces = dialect.and_then(|dialect| self.structure(self.ir[dialect].parent, name));
         self.name("type", dialect, &site, name, Some(Type::Struct(BodyId(self.ir.bodies.len()))));
         if s.versioned.is_some() && s.version.is_some() {
             self.report(&site, "has a version of its own and one from outside");
@@ -120,16 +132,19 @@ impl<'a> Resolver<'a> {
             doc: s.doc.clone(),
             release: s.release.clone(),
             source: s.source.clone(),
+            ceph: s.ceph.clone(),
             versioned: s.versioned.clone(),
             open: s.open,
             display: s.display.clone(),
             segments: std::iter::once(0..s.fields.len()).collect(),
+            replaces,
             ..self.blank(site, name, dialect, &s.examples, &s.refused)
         };
         self.body_of(body, written, &s.fields);
     }
 
     fn frame(&mut self, dialect: DialectId, site: Site, name: &'a str, tag: &'a model::Tag) -> BodyId {
+        let replaces = self.ir[dialect].parent.and_then(|parent| self.ir[parent].tags.get(name).copied());
         self.name("frame", Some(dialect), &site, name, None);
         let segmented = !tag.segments.is_empty();
         if segmented && !tag.fields.is_empty() {
@@ -140,10 +155,12 @@ impl<'a> Resolver<'a> {
         let body = Body {
             kind: BodyKind::Frame { number: tag.number, from: tag.from, envelope: tag.envelope, segmented },
             doc: tag.doc.clone(),
-            release: Some(tag.release.clone()),
-            source: Some(tag.source.clone()),
+            release: tag.release.clone(),
+            source: tag.source.clone(),
+            ceph: tag.ceph.clone(),
             open: tag.open,
             segments: (0..fields.len()).step_by(each).map(|at| at..at + each).collect(),
+            replaces,
             ..self.blank(site, name, Some(dialect), &tag.examples, &tag.refused)
         };
         let summary = tag.info.as_deref().map(|text| ("info", text));
@@ -159,6 +176,7 @@ impl<'a> Resolver<'a> {
             doc: message.doc.clone(),
             release: message.release.clone(),
             source: message.source.clone(),
+            ceph: message.ceph.clone(),
             open: true,
             display: message.display.clone(),
             segments: message.parts().to_vec(),
@@ -198,7 +216,7 @@ impl<'a> Resolver<'a> {
                 self.name("union", body.dialect, site, &format!("{}_{}", body.type_name(), field.name), None);
             }
             let mut read = |reference: &TypeRef| match reference {
-                TypeRef::Expr(text) => self.good(site, parse_type(text)),
+                TypeRef::Expr(text) => self.read_type(site, text),
                 TypeRef::Switch(_) => None,
             };
             let (ty, holds) = (read(&field.ty), field.holds.as_ref().and_then(read));
@@ -213,7 +231,8 @@ impl<'a> Resolver<'a> {
     /// Takes a name, for what it means if anything can refer to it.
     fn name(&mut self, what: &'static str, scope: Option<DialectId>, site: &Site, name: &str, means: Option<Type>) {
         let builtin = what != "union" && is_builtin(name);
-        if builtin || TAKEN_TYPES.contains(&pascal(name).as_str()) {
+        // an alias is no type in Rust
+        if builtin || what != "alias" && TAKEN_TYPES.contains(&pascal(name).as_str()) {
             self.report(site, format!("`{name}` means something already"));
         }
         // what a dialect calls like something shared hides that, which only structures may do

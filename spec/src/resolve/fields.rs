@@ -3,7 +3,7 @@
 use super::paths::conditional;
 use super::types::Naming;
 use super::{Resolver, WrittenField};
-use crate::expr::{Expression, Scalar, parse_hex, parse_type};
+use crate::expr::{Expression, Scalar, parse_hex};
 use crate::ir::*;
 use crate::model::{self, Constant, Display, Switch, TypeRef};
 
@@ -29,7 +29,7 @@ impl Resolver<'_> {
                 };
                 let plain = ty.map_or(Ok(None), |ty| self.plain(body.dialect, &ty));
                 let ty = self.good(site, plain)?.unwrap_or(Type::Empty);
-                (Node { field: around, ty }, Some(content))
+                (Node::new(around, ty), Some(content))
             }
         };
         self.exclusive(site, field, &node);
@@ -91,8 +91,7 @@ impl Resolver<'_> {
                 self.report(naming.site, "`other` is what a union calls the cases that it lacks");
                 continue;
             }
-            let node =
-                self.good(naming.site, parse_type(text)).and_then(|ty| self.part(&Naming { name, ..inner }, &ty));
+            let node = self.read_type(naming.site, text).and_then(|ty| self.part(&Naming { name, ..inner }, &ty));
             let Some(by) = &by else { continue };
             let numbers = self.case_numbers(name, &by.ty);
             if let (Some((first, last)), Some(node)) = (self.good(naming.site, numbers), node) {
@@ -101,7 +100,7 @@ impl Resolver<'_> {
         }
         let other = Naming { name: "other", doc: "Bytes that the spec doesn't lay out.", ..inner };
         let other = self.add(other.own_constant(), other.row(Kind::Bytes));
-        Some(Node { field, ty: Type::Union(Box::new(Union { by: by?, cases, other })) })
+        Some(Node::new(field, Type::Union(Box::new(Union { by: by?, cases, other }))))
     }
 
     /// The numbers of a union's case.
@@ -122,7 +121,7 @@ impl Resolver<'_> {
     fn held(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<(FieldId, Node)> {
         if let Ok(Some(Type::Struct(id))) = self.plain(naming.dialect, ty) {
             let field = self.leaf(naming, &Type::Empty);
-            return Some((field, Node { field, ty: Type::Struct(id) }));
+            return Some((field, Node::new(field, Type::Struct(id))));
         }
         let field = self.add(naming.own_constant(), naming.row(Kind::Held));
         let (constant, filter, display) = (naming.own_constant(), naming.own_filter(), Display::default());
@@ -137,7 +136,7 @@ impl Resolver<'_> {
         if !matches!(ty, Type::Blob(_) | Type::Sized | Type::Rest | Type::Scalar(Scalar::Text | Scalar::Bytes(_))) {
             self.report(naming.site, SECRET);
         }
-        Some(Node { field: self.add(naming.own_constant(), naming.row(Kind::Secret)), ty })
+        Some(Node::new(self.add(naming.own_constant(), naming.row(Kind::Secret)), ty))
     }
 
     /// What a field can't be at once.

@@ -13,7 +13,7 @@ mod types;
 
 use std::collections::HashMap;
 
-use crate::expr::{Expression, Scalar, parse_hex, parse_type};
+use crate::expr::{Expression, Scalar, parse_hex};
 use crate::ir::*;
 use crate::load::Problem;
 use crate::model::{self, At, Named};
@@ -29,6 +29,7 @@ pub(crate) fn resolve(spec: &Spec) -> Result<Ir, Vec<Problem>> {
         ir: Ir::default(),
         written: Vec::new(),
         names: HashMap::new(),
+        aliases: HashMap::new(),
         taken: HashMap::new(),
         problems: Vec::new(),
     };
@@ -52,6 +53,8 @@ struct Resolver<'a> {
     written: Vec<Written<'a>>,
     /// What names mean to all, or in a dialect.
     names: HashMap<(Option<DialectId>, String), Type>,
+    /// The parameters of aliases, and what they stand for.
+    aliases: HashMap<String, (Vec<String>, Expression)>,
     /// Which names are taken in generated code.
     taken: declare::Taken,
     problems: Vec<Problem>,
@@ -144,9 +147,12 @@ impl<'a> Resolver<'a> {
     fn context(&mut self) {
         for (name, variable) in &self.spec.context {
             let site = self.shared("context", name, variable.line);
-            let number = Scalar::named(&variable.ty).filter(|scalar| scalar.is_integer() && !scalar.is_signed());
-            let names = self.lookup(None, &variable.ty).filter(|ty| matches!(ty, Type::Enum(_)));
-            let ty = number.map(Type::Scalar).or_else(|| names.cloned());
+            let Some(written) = self.read_type(&site, &variable.ty) else { continue };
+            let unsigned = |ty: &Type| match ty {
+                Type::Scalar(scalar) => scalar.is_integer() && !scalar.is_signed(),
+                ty => matches!(ty, Type::Enum(_)),
+            };
+            let ty = self.plain(None, &written).ok().flatten().filter(unsigned);
             match ty {
                 Some(ty) => {
                     let item = Variable { ty, doc: variable.doc.clone() };
@@ -168,7 +174,7 @@ impl<'a> Resolver<'a> {
                 self.report(&site, "must not be a union");
                 continue;
             };
-            let Some(ty) = self.good(&site, parse_type(text)) else { continue };
+            let Some(ty) = self.read_type(&site, text) else { continue };
             let naming = types::Naming {
                 dialect: None,
                 constant: "COMMON",

@@ -10,9 +10,8 @@ impl<'a> Resolver<'a> {
     pub(super) fn operand(&self, id: BodyId, index: usize, name: &str) -> Result<Operand, String> {
         let operand = |origin, ty| Operand { name: name.to_owned(), origin, ty };
         if let Some(variable) = name.strip_prefix('$') {
-            let found = self.ir.context.get_full(variable);
-            let (at, _, variable) = found.ok_or_else(|| format!("no context variable `{variable}`"))?;
-            return Ok(operand(Origin::Context(at), variable.ty.clone()));
+            let info = self.ir.context.get(variable).ok_or_else(|| format!("no context variable `{variable}`"))?;
+            return Ok(operand(Origin::Context(variable.to_owned()), info.ty.clone()));
         }
         if name == "struct_v" && self.ir[id].versioned.is_some() {
             let path = Path { fields: Vec::new(), struct_v: true };

@@ -4,7 +4,7 @@ use indexmap::map::Entry;
 
 use super::Resolver;
 use crate::expr::Argument::{Number, Type as T};
-use crate::expr::{Expression, Prefix, Scalar, no_type};
+use crate::expr::{Argument, Expression, MOST_NESTED, Scalar, no_type, parse_type};
 use crate::ir::*;
 use crate::model::{self, Base, Display};
 use crate::names::{constant, label};
@@ -15,6 +15,21 @@ const BUILTIN: &[&str] = &["list", "counted", "optional", "map", "array", "bytes
 /// Whether a name means a type in every spec.
 pub(super) fn is_builtin(name: &str) -> bool {
     BUILTIN.contains(&name) || Scalar::named(name).is_some()
+}
+
+/// The longest type with which an alias may be used, in letters.
+const MOST_WRITTEN: usize = 400;
+
+/// What stands in an alias, with arguments in the place of its parameters.
+fn fill(argument: &Argument, parameters: &[String], arguments: &[Argument]) -> Argument {
+    let T(ty) = argument else { return argument.clone() };
+    match parameters.iter().zip(arguments).find(|(parameter, _)| **parameter == ty.name && ty.arguments.is_empty()) {
+        Some((_, argument)) => argument.clone(),
+        None => {
+            let inside = ty.arguments.iter().map(|inner| fill(inner, parameters, arguments)).collect();
+            T(Expression { arguments: inside, ..ty.clone() })
+        }
+    }
 }
 
 /// What the fields of a node are called.
@@ -73,9 +88,10 @@ impl Resolver<'_> {
             ("list" | "counted" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
             ("array", [T(_), Number(n)]) if u32::try_from(*n).is_ok() => return Ok(None),
             ("bytes", [Number(n)]) if u32::try_from(*n).is_ok() => Type::Scalar(Scalar::Bytes(*n as u32)),
-            ("blob", []) => Type::Blob(Prefix::U32),
-            ("blob", [T(width)]) if width.name == "u8" => Type::Blob(Prefix::U8),
-            ("blob", [T(width)]) if width.name == "u16" => Type::Blob(Prefix::U16),
+            ("blob", []) => Type::Blob(Scalar::U32),
+            ("blob", [T(length)]) if matches!(length.name.as_str(), "u8" | "u16") => {
+                Type::Blob(Scalar::named(&length.name).unwrap_or(Scalar::U32))
+            }
             ("rest", []) => Type::Rest,
             ("sized", []) => Type::Sized,
             ("empty", []) => Type::Empty,
@@ -88,11 +104,43 @@ impl Resolver<'_> {
         }))
     }
 
+    /// Reads a type, and puts what it stands for in the place of each alias.
+    pub(super) fn read_type(&mut self, site: &Site, text: &str) -> Option<Expression> {
+        let ty = parse_type(text).and_then(|ty| self.expand(&ty, 0));
+        self.good(site, ty)
+    }
+
+    fn expand(&self, ty: &Expression, depth: usize) -> Result<Expression, String> {
+        let argument = |argument: &Argument| match argument {
+            T(ty) => self.expand(ty, depth).map(T),
+            number => Ok(number.clone()),
+        };
+        let arguments = ty.arguments.iter().map(argument).collect::<Result<Vec<_>, _>>()?;
+        let filled = Expression { arguments, ..ty.clone() };
+        let Some((parameters, stands_for)) = self.aliases.get(&ty.name) else { return Ok(filled) };
+        if parameters.len() != filled.arguments.len() {
+            return Err(format!("`{ty}`: {} takes {} types", ty.name, parameters.len()));
+        }
+        if depth == MOST_NESTED || filled.to_string().len() > MOST_WRITTEN {
+            return Err(format!("`{}` stands for itself, or for too much", ty.name));
+        }
+        let filled = match fill(&T(stands_for.clone()), parameters, &filled.arguments) {
+            T(filled) => self.expand(&filled, depth + 1)?,
+            number => return Err(format!("`{ty}` is {number:?}, and no type")),
+        };
+        Ok(Expression { alias: Some((ty.name.clone(), ty.to_string())), ..filled })
+    }
+
     /// Resolves a type that stands below a name.
     pub(super) fn node(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<Node> {
+        let node = self.unnamed(naming, ty)?;
+        Some(Node { alias: ty.alias.clone(), ..node })
+    }
+
+    fn unnamed(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<Node> {
         let plain = self.plain(naming.dialect, ty);
         if let Some(ty) = self.good(naming.site, plain)? {
-            return Some(Node { field: self.leaf(naming, &ty), ty });
+            return Some(Node::new(self.leaf(naming, &ty), ty));
         }
         let plain = Naming { display: &Display::default(), ..*naming };
         match (ty.name.as_str(), &ty.arguments[..]) {
@@ -104,13 +152,13 @@ impl Resolver<'_> {
                 let inner = Naming { constant: &constant, filter: &filter, ..plain };
                 let key = self.part(&Naming { name: "key", ..inner }, key)?;
                 let value = self.part(&Naming { name: "value", ..inner }, value)?;
-                Some(Node { field, ty: Type::Map(entry, key.into(), value.into()) })
+                Some(Node::new(field, Type::Map(entry, key.into(), value.into())))
             }
             ("optional", [T(item)]) => {
                 let filter = format!("{}.present", plain.own_filter());
                 let present = FieldInfo { filter, ..plain.row(Kind::Present) };
                 let field = self.add(format!("{}_PRESENT", naming.own_constant()), present);
-                Some(Node { field, ty: Type::Optional(self.part(naming, item)?.into()) })
+                Some(Node::new(field, Type::Optional(self.part(naming, item)?.into())))
             }
             (name, [T(item), rest @ ..]) => {
                 let field = self.list(naming);
@@ -120,7 +168,7 @@ impl Resolver<'_> {
                     (_, [Number(n)]) => Type::Array(item, *n as u32),
                     _ => Type::Counted(item),
                 };
-                Some(Node { field, ty })
+                Some(Node::new(field, ty))
             }
             _ => None,
         }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::Generator;
 use super::structs::{stored, type_ident, union_name};
-use super::types::prefix_type;
+use super::types::scalar_type;
 use crate::expr::{Operator, Scalar};
 use crate::ir::*;
 use crate::model::Versioned;
@@ -92,7 +92,7 @@ impl Generator<'_> {
             };
             return match &field.node.ty {
                 Type::Blob(prefix) => {
-                    let prefix = prefix_type(*prefix);
+                    let prefix = scalar_type(*prefix);
                     quote!(r.holds::<#prefix, _, _>(t, #id, #max, |r, t| #inner))
                 }
                 Type::Sized => {
@@ -139,7 +139,7 @@ impl Generator<'_> {
             }
             Type::Empty => quote!(Ok::<_, wire::Error>(r.empty(t, #id))),
             Type::Blob(prefix) => {
-                let prefix = prefix_type(*prefix);
+                let prefix = scalar_type(*prefix);
                 quote!(r.blob::<#prefix, _>(t, #id, #max))
             }
             Type::Rest if max != u64::MAX => quote!(r.sized(t, #id, r.left() as u64, #max)),
@@ -205,8 +205,8 @@ impl Generator<'_> {
     /// The number that decides over a union or a condition, as an `Option<i64>`.
     pub(super) fn operand(&self, body: &Body, operand: &Operand, from: From) -> TokenStream {
         let path = match &operand.origin {
-            Origin::Context(at) => {
-                let variable = ident(self.ir.context.get_index(*at).map_or("", |(name, _)| name));
+            Origin::Context(variable) => {
+                let variable = ident(variable);
                 let value = if matches!(operand.ty, Type::Enum(_)) { quote!(v.0) } else { quote!(v) };
                 return quote!(cx.#variable.map(|v| #value as i64));
             }

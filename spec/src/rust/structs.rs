@@ -16,7 +16,7 @@ impl Generator<'_> {
         let kept: &[&str] = if body.keeps_extra() { &["extra"] } else { &[] };
         let declaration = self.declaration(body, kept);
         let (lifetime, anonymous) = self.lifetimes(body);
-        let min_size = self.ir.body_min_size(body);
+        let min_size = body.min_size;
         let (decode, encode) = match &body.text {
             Some(text) => (self.decode_text(body, text), self.encode_text(body, text)),
             None => (self.decode_body(body), self.encode_body(body)),
@@ -83,7 +83,7 @@ impl Generator<'_> {
                 unions.extend(self.union_type(body, field, union));
             }
             let (name, attribute) = (ident(&field.name), serde_attribute(field));
-            let doc = documentation(&field.doc, field.release.as_deref(), field.source.as_deref());
+            let doc = documentation(&field.doc, &field.release, &field.source, &None);
             declared.push(quote!(#[doc = #doc] #attribute pub #name: #rust,));
             defaults.push(quote!(#name: #default,));
         }
@@ -121,7 +121,7 @@ impl Generator<'_> {
             true => (quote!(), secretive_debug(body, &anonymous, kept)),
             false => (quote!(#[derive(Debug)]), quote!()),
         };
-        let doc = documentation(&body.doc, body.release.as_deref(), body.source.as_deref());
+        let doc = documentation(&body.doc, &body.release, &body.source, &body.ceph);
         quote! {
             #unions
             #serde_functions
@@ -346,13 +346,16 @@ fn holds_unsigned(ty: &Type) -> bool {
 }
 
 /// The sentence, and below it what is known of its origin.
-fn documentation(doc: &str, release: Option<&str>, source: Option<&str>) -> String {
+fn documentation(doc: &str, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) -> String {
     let mut text = doc.to_owned();
     if let Some(release) = release {
         text.push_str(&format!("\n\n{}", crate::doc::since(release)));
     }
     if let Some(source) = source {
         text.push_str(&format!("\n\nSource: {source}."));
+    }
+    if let Some(ceph) = ceph {
+        text.push_str(&format!("\n\nCeph calls it `{ceph}`."));
     }
     text
 }

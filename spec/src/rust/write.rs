@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::Generator;
 use super::read::{From, case_pattern, constant_number};
 use super::structs::union_name;
-use super::types::prefix_type;
+use super::types::scalar_type;
 use crate::expr::Scalar;
 use crate::ir::*;
 use crate::names::{ident, pascal};
@@ -124,7 +124,7 @@ impl Generator<'_> {
             };
             return match field.node.ty {
                 Type::Blob(prefix) => {
-                    let prefix = prefix_type(prefix);
+                    let prefix = scalar_type(prefix);
                     quote!(w.length::<#prefix>(#id, #max, |w| { if let Some(v) = v { #inner } Ok(()) })?;)
                 }
                 _ => {
@@ -136,7 +136,7 @@ impl Generator<'_> {
         let bytes = if field.sealed.is_some() { quote!(&v.bytes) } else { quote!(v) };
         match &field.node.ty {
             Type::Blob(prefix) => {
-                let prefix = prefix_type(*prefix);
+                let prefix = scalar_type(*prefix);
                 quote!(w.blob::<#prefix>(#id, #max, #bytes)?;)
             }
             Type::Sized | Type::Rest => quote!(wire::Writer::at_most(#id, (#bytes).len(), #max)?; w.put(#bytes);),
@@ -153,7 +153,7 @@ impl Generator<'_> {
             Type::Struct(_) => quote!(v.encode(w).map_err(|e| e.within(#id))?;),
             Type::Empty => quote!(let () = v;),
             Type::Blob(prefix) => {
-                let prefix = prefix_type(*prefix);
+                let prefix = scalar_type(*prefix);
                 quote!(w.blob::<#prefix>(#id, #max, v)?;)
             }
             Type::Rest | Type::Sized => quote!(w.put(v);),
