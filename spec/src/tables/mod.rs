@@ -213,7 +213,7 @@ impl Maker<'_> {
 
     fn operand(&self, operand: &Operand) -> to::Operand {
         match &operand.origin {
-            Origin::Context(at) => to::Operand::Variable(*at),
+            Origin::Context(name) => to::Operand::Variable(self.ir.context.get_index_of(name).unwrap_or_default()),
             Origin::Path(found) => to::Operand::Path(path(found)),
         }
     }

@@ -17,7 +17,7 @@ impl Maker<'_> {
             Type::Enum(id) => plain(self.ir[*id].base),
             Type::Flags(id) => plain(self.ir[*id].base),
             Type::Struct(id) => to::Type::Struct(id.0),
-            Type::Blob(prefix) => to::Type::Blob(prefix.size() as u8),
+            Type::Blob(prefix) => to::Type::Blob(prefix.min_size() as u8),
             Type::Rest => to::Type::Rest,
             Type::Sized => to::Type::Sized,
             Type::Empty => to::Type::Empty,
