@@ -667,8 +667,9 @@ macro_rules! check_frame {
         let typed = |t: &mut Recorder| $dialect::Frame::decode(tag, &segments(parts), context, t).map(drop);
         let tables = PROTOCOL.dialect($dialect::NAME).unwrap();
         let numbers = context.numbers();
-        let _ =
-            agree(&(tag, parts), typed, |t| Walker::new(&PROTOCOL, &numbers).frame(tables, tag.0, &segments(parts), t));
+        let _ = agree(&(tag, parts), typed, |t| {
+            Walker::new(&PROTOCOL, &numbers).frame(tables, tag.0, &segments(parts), t, |_| ())
+        });
         let mut recorder = Recorder::new();
         let read = $dialect::Frame::decode(tag, &segments(parts), context, &mut recorder);
         match &read {
@@ -816,7 +817,7 @@ fn salute(text: &[u8]) -> Result<(three::Salute, usize), Error> {
     let typed = |t: &mut Recorder| three::decode_banner(&mut Reader::new(text), &Context::default(), t).map(drop);
     let tables = PROTOCOL.dialect(three::NAME).unwrap();
     let walked = |t: &mut Recorder| {
-        Walker::new(&PROTOCOL, &Context::default().numbers()).banner(&mut Reader::new(text), tables, t).unwrap()
+        Walker::new(&PROTOCOL, &Context::default().numbers()).banner(&mut Reader::new(text), tables, t, |_| ())
     };
     let _ = agree(&text, typed, walked);
     let mut reader = Reader::new(text);
@@ -1004,10 +1005,10 @@ fn check_message(kind: u16, version: u16, parts: &[Vec<u8>], told: &Context) -> 
     let numbers = told.numbers();
     let mut walker = Walker::new(&PROTOCOL, &numbers);
     let known = messages::Body::decode(kind, version, &segments, told, &mut ()).is_some();
-    assert_eq!(walker.message(kind.0, version, &segments, &mut ()).is_some(), known);
+    assert_eq!(walker.message(kind.0, version, &segments, &mut (), |_| ()).is_some(), known);
     if known {
         let typed = |t: &mut Recorder| messages::Body::decode(kind, version, &segments, told, t).unwrap().map(drop);
-        let _ = agree(&(kind, parts), typed, |t| walker.message(kind.0, version, &segments, t).unwrap());
+        let _ = agree(&(kind, parts), typed, |t| walker.message(kind.0, version, &segments, t, |_| ()).unwrap());
     }
     let silent = messages::Body::decode(kind, version, &segments, told, &mut ());
     let read = messages::Body::decode(kind, version, &segments, told, &mut recorder);

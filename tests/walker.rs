@@ -51,7 +51,7 @@ fn frame(dialect: &str, tag: u8, segments: &Segments<'_>, context: &Context) -> 
         other => panic!("nobody compares {other}"),
     };
     let tables = protocol().dialect(dialect).unwrap();
-    agree(&what, typed, |t| Walker::new(protocol(), &numbers).frame(tables, tag, segments, t))
+    agree(&what, typed, |t| Walker::new(protocol(), &numbers).frame(tables, tag, segments, t, |_| ()))
 }
 
 /// A body in both; none if the spec has none.
@@ -59,7 +59,8 @@ fn body(number: u16, version: u16, segments: &Segments<'_>, context: &Context) -
     let (kind, numbers) = (MessageType(number), context.numbers());
     Body::decode(kind, version, segments, context, &mut ())?.ok();
     let typed = |t: &mut Recorder| Body::decode(kind, version, segments, context, t).unwrap().map(drop);
-    let walked = |t: &mut Recorder| Walker::new(protocol(), &numbers).message(number, version, segments, t).unwrap();
+    let walked =
+        |t: &mut Recorder| Walker::new(protocol(), &numbers).message(number, version, segments, t, |_| ()).unwrap();
     Some(agree(&(kind, version, segments), typed, walked))
 }
 
@@ -230,7 +231,7 @@ fn compare(unit: &Unit, bytes: &Bytes, counts: &mut BTreeMap<&'static str, u64>)
         };
         let tables = protocol().dialect(if dialect == "proposal" { dialect } else { "v2.0" }).unwrap();
         let walked =
-            |t: &mut Recorder| Walker::new(protocol(), &numbers).banner(&mut Reader::new(bytes), tables, t).unwrap();
+            |t: &mut Recorder| Walker::new(protocol(), &numbers).banner(&mut Reader::new(bytes), tables, t, |_| ());
         let _ = agree(&bytes, typed, walked);
     }
     let Some(view) = (!unit.inner().is_empty()).then(|| unit.open(bytes)).flatten() else { return };

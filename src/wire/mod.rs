@@ -41,13 +41,15 @@ pub use show::{Join, JoinMap, Maybe, show_flags};
 pub use states::{Move, On, State};
 pub use text::TextReader;
 pub use unseal::{Redacted, Secrecy, Unseal};
-pub use walk::{MOST_DEPTH, Walker};
+pub use walk::{Info, MOST_DEPTH, Walker};
 pub use writer::Writer;
 
 /// A structure, which reads itself field by field. `C` is the context that the spec declares.
 pub trait Composite<'a, C>: Sized {
     /// The fewest bytes that it takes.
     const MIN_SIZE: usize;
+    /// Its layout in the tables of its protocol.
+    const LAYOUT: usize;
 
     /// Reads it, and tells the trace each field.
     fn decode<T: Trace>(reader: &mut Reader<'a>, context: &C, trace: &mut T) -> Result<Self, Error>;

@@ -38,10 +38,21 @@ pub struct Tables {
 pub struct Dialect {
     /// Its name.
     pub name: String,
-    /// The field around the banner, and its layout.
-    pub banner: Option<(FieldId, LayoutId)>,
+    /// What both sides send first.
+    pub banner: Option<Banner>,
     /// All its frames: the tag's number, and the layout of the payload. In the order of the numbers.
     pub frames: Vec<(u8, LayoutId)>,
+}
+
+/// The banner of a dialect.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Banner {
+    /// The field around it.
+    pub around: FieldId,
+    /// Its bytes.
+    pub layout: LayoutId,
+    /// It in one line.
+    pub info: Option<Vec<Piece>>,
 }
 
 /// Fields that no layout owns; those that a spec lacks are field 0, and never read.

@@ -38,7 +38,7 @@ impl Generator<'_> {
         let shared = ir.enums.iter().enumerate().filter(|(_, e)| e.dialect.is_none());
         let enums: TokenStream = shared.map(|(index, _)| self.enumeration(EnumId(index))).collect();
         let flags: TokenStream = ir.flags.iter().map(|f| self.flag_word(f)).collect();
-        let structs: TokenStream = ir.types(None).map(|(_, s)| self.structure(s)).collect();
+        let structs: TokenStream = ir.types(None).map(|(id, _)| self.structure(id)).collect();
         let messages = self.messages();
         let dialects: TokenStream = ir.dialects().map(|(id, _)| self.dialect(id)).collect();
         let (limits, findings, words_of_moves) = (self.limits(), self.findings(), self.words_of_moves());
@@ -141,7 +141,7 @@ impl Generator<'_> {
     fn dialect(&self, id: DialectId) -> TokenStream {
         let dialect = &self.ir[id];
         let module = format_ident!("{}", dialect.module());
-        let structs: TokenStream = self.ir.types(Some(id)).map(|(_, s)| self.structure(s)).collect();
+        let structs: TokenStream = self.ir.types(Some(id)).map(|(id, _)| self.structure(id)).collect();
         let (frames, states) = (self.frames(id), self.states(dialect));
         let parent = match dialect.parent {
             Some(parent) => {

@@ -11,7 +11,8 @@ use crate::model::Base;
 use crate::names::{ident, pascal};
 
 impl Generator<'_> {
-    pub(super) fn structure(&self, body: &Body) -> TokenStream {
+    pub(super) fn structure(&self, id: BodyId) -> TokenStream {
+        let (body, layout) = (&self.ir[id], id.0);
         let type_name = type_ident(body);
         let kept: &[&str] = if body.keeps_extra() { &["extra"] } else { &[] };
         let declaration = self.declaration(body, kept);
@@ -32,6 +33,7 @@ impl Generator<'_> {
             #declaration
             impl<'a> wire::Composite<'a, Context> for #type_name #lifetime {
                 const MIN_SIZE: usize = #min_size;
+                const LAYOUT: usize = #layout;
                 fn decode<T: wire::Trace>(
                     r: &mut wire::Reader<'a>,
                     cx: &Context,

@@ -41,19 +41,18 @@ fn sorted<N: Ord, T: Ord>(pairs: impl Iterator<Item = (N, T)>) -> Vec<(N, T)> {
 /// The fields that something asks for again: what decides, what measures, what stands in a text.
 fn asked(ir: &Ir) -> BTreeSet<(BodyId, usize)> {
     let mut asked = BTreeSet::new();
-    for (id, body) in ir.bodies() {
-        let mut path = |path: &Path| {
-            let mut current = id;
-            for field in &path.fields {
-                asked.insert((current, *field));
-                if let Some(Type::Struct(inner)) = ir[current].fields.get(*field).map(|field| &field.node.ty) {
-                    current = *inner;
-                }
+    let mut ask = |mut body: BodyId, path: &Path| {
+        for field in &path.fields {
+            asked.insert((body, *field));
+            if let Some(Type::Struct(inner)) = ir[body].fields.get(*field).map(|field| &field.node.ty) {
+                body = *inner;
             }
-        };
+        }
+    };
+    for (id, body) in ir.bodies() {
         let mut operand = |operand: &Operand| {
-            if let Origin::Path(found) = &operand.origin {
-                path(found);
+            if let Origin::Path(path) = &operand.origin {
+                ask(id, path);
             }
         };
         body.version.iter().for_each(&mut operand);
@@ -65,12 +64,18 @@ fn asked(ir: &Ir) -> BTreeSet<(BodyId, usize)> {
                 unions(ty, &mut |union| operand(&union.by));
             }
         }
-        for piece in body.summary.iter().flatten() {
-            if let Piece::Field(found) = piece {
-                path(found);
+        for by in body.fields.iter().filter_map(|field| field.measured_by) {
+            ask(id, &Path { fields: vec![by], struct_v: false });
+        }
+    }
+    let banners = ir.dialects.iter().filter_map(|dialect| dialect.banner.as_ref());
+    let banners = banners.map(|banner| (banner.body, banner.info.as_ref()));
+    for (id, pieces) in ir.bodies().map(|(id, body)| (id, body.summary.as_ref())).chain(banners) {
+        for piece in pieces.into_iter().flatten() {
+            if let Piece::Field(path) = piece {
+                ask(id, path);
             }
         }
-        asked.extend(body.fields.iter().filter_map(|field| Some((id, field.measured_by?))));
     }
     asked
 }
@@ -98,7 +103,11 @@ impl Maker<'_> {
     }
 
     fn dialect(&self, dialect: &Dialect) -> to::Dialect {
-        let banner = dialect.banner.as_ref().map(|banner| (banner.around.0, banner.body.0));
+        let banner = dialect.banner.as_ref().map(|banner| to::Banner {
+            around: banner.around.0,
+            layout: banner.body.0,
+            info: banner.info.as_ref().map(|pieces| pieces.iter().map(piece).collect()),
+        });
         let frames = dialect.tags.values().filter_map(|id| match self.ir[*id].kind {
             BodyKind::Frame { number, .. } => Some((number, id.0)),
             _ => None,

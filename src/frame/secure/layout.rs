@@ -2,7 +2,7 @@
 
 use crate::frame::read::{boxed, late};
 use crate::frame::{Head, Late, Opened, PREAMBLE_LEN, Revision};
-use crate::wire::{Composite, Error, Reader, Segments, Trace};
+use crate::wire::{Composite, Error, Reader, Segments, Trace, Walker};
 use crate::{Context, field, v2_0, v2_1};
 
 /// The bytes of a GCM tag.
@@ -75,19 +75,19 @@ pub fn trace_view<T: Trace>(
     head: &Head,
     revision: Revision,
     view: &[u8],
-    context: &Context,
+    walker: &mut Walker<'_>,
     trace: &mut T,
-    payload: impl FnOnce(&mut T),
+    payload: impl FnOnce(&mut Walker<'_>, &mut T),
 ) -> Result<(), Error> {
     let mut reader = Reader::new(view);
-    let _: v2_0::Preamble = reader.composite(trace, field::COMMON_PREAMBLE, context)?;
-    payload(trace);
+    walker.structure_in(&mut reader, field::COMMON_PREAMBLE, v2_0::Preamble::LAYOUT, trace)?;
+    payload(walker, trace);
     if !has_epilogue(head, revision) {
         return Ok(());
     }
     let at = epilogue(head, revision);
     match revision {
-        Revision::V2_0 => boxed::<v2_0::SecureEpilogue, T>(view, at, EPILOGUE_LEN, context, trace),
-        Revision::V2_1 => boxed::<v2_1::SecureEpilogue, T>(view, at, EPILOGUE_LEN, context, trace),
+        Revision::V2_0 => boxed(view, at, EPILOGUE_LEN, v2_0::SecureEpilogue::LAYOUT, walker, trace),
+        Revision::V2_1 => boxed(view, at, EPILOGUE_LEN, v2_1::SecureEpilogue::LAYOUT, walker, trace),
     }
 }

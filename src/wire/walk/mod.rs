@@ -18,13 +18,18 @@ mod decide;
 mod show;
 mod value;
 
-use msgr2_tables::{Dialect, Field, FieldId, Layout, LayoutId, Operand, TextPiece};
+use std::fmt;
+
+use msgr2_tables::{self as tables, Banner, Dialect, Layout, LayoutId, Operand, Piece, TextPiece, Type};
 
 use self::show::Summary;
-use super::{Error, ErrorKind, Protocol, Reader, Segments, TextReader, Trace};
+use super::{Error, ErrorKind, Field, Protocol, Reader, Segments, TextReader, Trace};
 
 /// How deep structures may stand in each other.
 pub const MOST_DEPTH: usize = 64;
+
+/// What was read, in one line, if the spec has a line for it.
+pub type Info<'i> = Option<&'i dyn fmt::Display>;
 
 /// Reads bytes as a protocol's tables say.
 #[derive(Debug)]
@@ -84,39 +89,62 @@ impl<'p> Walker<'p> {
         self.depth = 0;
     }
 
-    /// Reads a structure.
+    /// Reads the fields of a structure.
     pub fn structure<T: Trace>(&mut self, r: &mut Reader<'_>, id: LayoutId, t: &mut T) -> Result<(), Error> {
         self.begin();
         self.read(r, id, t)
     }
 
-    /// Reads a dialect's banner, if it has one.
-    pub fn banner<T: Trace>(&mut self, r: &mut Reader<'_>, dialect: &Dialect, t: &mut T) -> Option<Result<(), Error>> {
-        let (around, id) = dialect.banner?;
+    /// Reads a structure in a field.
+    pub fn structure_in<T: Trace>(
+        &mut self,
+        r: &mut Reader<'_>,
+        field: Field,
+        id: LayoutId,
+        t: &mut T,
+    ) -> Result<(), Error> {
         self.begin();
-        Some(self.composite(r, around, id, t))
+        self.composite(r, field, id, t)
     }
 
-    /// Reads the payload of a frame with this tag.
-    pub fn frame<T: Trace>(
+    /// Reads a dialect's banner. `tell` is called with it in one line once it has been read.
+    pub fn banner<T: Trace, R>(
+        &mut self,
+        r: &mut Reader<'_>,
+        dialect: &Dialect,
+        t: &mut T,
+        tell: impl FnOnce(Info<'_>) -> R,
+    ) -> Result<R, Error> {
+        self.begin();
+        let Some(Banner { around, layout: id, info }) = &dialect.banner else { return Ok(tell(None)) };
+        let field = self.protocol.field(*around);
+        t.open(field, r.offset());
+        let opened = self.opened(r, *id, t).map_err(|e| e.within(field))?;
+        let parts = [opened.bytes];
+        let scope = self.scope(self.protocol.layout(*id), &parts, opened.base, opened.struct_v);
+        self.close(r.offset(), scope, t);
+        Ok(self.tell(info.as_deref(), scope, tell))
+    }
+
+    /// Reads the payload of a frame with this tag. `tell` is called with it in one line once it has been read.
+    pub fn frame<T: Trace, R>(
         &mut self,
         dialect: &Dialect,
         tag: u8,
         segments: &Segments<'_>,
         t: &mut T,
-    ) -> Result<(), Error> {
+        tell: impl FnOnce(Info<'_>) -> R,
+    ) -> Result<R, Error> {
         self.begin();
-        let Ok(at) = dialect.frames.binary_search_by_key(&tag, |(number, _)| *number) else {
+        let Some(layout) = self.frame_layout(dialect, tag) else {
             segments.opaque(t, self.protocol.field(self.protocol.tables.common.unknown));
-            return Ok(());
+            return Ok(tell(None));
         };
-        let id = dialect.frames[at].1;
-        let layout = self.protocol.layout(id);
-        let around = self.protocol.field(layout.around.unwrap_or_default());
-        t.open(around, segments.start());
+        t.open(self.protocol.field(layout.around.unwrap_or_default()), segments.start());
+        let pieces = layout.summary.as_deref();
         if layout.segmented {
             let parts: [_; 4] = std::array::from_fn(|index| segments.reader(index));
-            let scope = self.scope(layout, &parts, self.places.len(), 0);
+            let scope = self.scope(layout, &parts, 0, 0);
             self.places.resize(layout.places, None);
             for (index, part) in layout.parts.iter().enumerate() {
                 let r = &mut segments.reader(index);
@@ -125,25 +153,61 @@ impl<'p> Walker<'p> {
             }
             segments.end_after(layout.parts.len())?;
             t.close(segments.end(), None);
+            Ok(self.tell(pieces, scope, tell))
         } else {
             let r = &mut segments.reader(0);
-            self.read(r, id, t)?;
+            let opened = self.open_layout(r, layout, t)?;
             r.end()?;
             segments.end_after(1)?;
             t.close(r.offset(), None);
+            let parts = [opened.bytes];
+            Ok(self.tell(pieces, self.scope(layout, &parts, opened.base, opened.struct_v), tell))
         }
+    }
+
+    fn frame_layout(&self, dialect: &Dialect, tag: u8) -> Option<&'p Layout> {
+        let at = dialect.frames.binary_search_by_key(&tag, |(number, _)| *number).ok()?;
+        Some(self.protocol.layout(dialect.frames[at].1))
+    }
+
+    /// Reads a frame that brings a message: its fields in front of those that are bytes, and in their place the body, whose
+    /// parts are segments 1 to 3 of `parts`.
+    pub fn message_frame<T: Trace>(
+        &mut self,
+        dialect: &Dialect,
+        tag: u8,
+        segments: &Segments<'_>,
+        (message_type, version, parts): (u16, u16, &Segments<'_>),
+        t: &mut T,
+    ) -> Result<(), Error> {
+        self.begin();
+        let Some(layout) = self.frame_layout(dialect, tag) else { return Ok(()) };
+        t.open(self.protocol.field(layout.around.unwrap_or_default()), segments.start());
+        let starts: [_; 4] = std::array::from_fn(|index| segments.reader(index));
+        let scope = self.scope(layout, &starts, 0, 0);
+        self.places.resize(layout.places, None);
+        let r = &mut segments.reader(0);
+        let bytes = |field: &&tables::Field| matches!(field.node.ty, Type::Blob(_) | Type::Sized | Type::Rest);
+        for field in layout.fields.iter().take_while(|field| !bytes(field)) {
+            self.remember(0, field, 0, r);
+            self.field(r, scope, field, t)?;
+        }
+        self.message(message_type, version, parts, t, |_| ()).unwrap_or(Ok(()))?;
+        t.close(segments.end(), None);
         Ok(())
     }
 
     /// Reads the body of a message of this type, in the version that its header says, from the segments of its frame, of
-    /// which the first, the header, is not looked at. Nothing, if the spec doesn't lay it out.
-    pub fn message<T: Trace>(
+    /// which the first, the header, is not looked at. Nothing, if the spec doesn't lay it out. `tell` is called with it in one
+    /// line once it has been read.
+    pub fn message<T: Trace, R>(
         &mut self,
         message_type: u16,
         version: u16,
         segments: &Segments<'_>,
         t: &mut T,
-    ) -> Option<Result<(), Error>> {
+        tell: impl FnOnce(Info<'_>) -> R,
+    ) -> Option<Result<R, Error>> {
         let messages = &self.protocol.tables.messages;
         let at = messages.binary_search_by_key(&message_type, |(number, _)| *number).ok()?;
         let layout = self.protocol.layout(messages[at].1);
@@ -151,10 +215,16 @@ impl<'p> Walker<'p> {
         if let Some(Operand::Variable(at)) = layout.version {
             variables[at] = Some(version.into());
         }
-        Some(Walker::new(self.protocol, &variables).body(layout, segments, t))
+        Some(Walker::new(self.protocol, &variables).body(layout, segments, t, tell))
     }
 
-    fn body<T: Trace>(&mut self, layout: &'p Layout, segments: &Segments<'_>, t: &mut T) -> Result<(), Error> {
+    fn body<T: Trace, R>(
+        &mut self,
+        layout: &Layout,
+        segments: &Segments<'_>,
+        t: &mut T,
+        tell: impl FnOnce(Info<'_>) -> R,
+    ) -> Result<R, Error> {
         let parts: [_; 3] = std::array::from_fn(|index| segments.reader(1 + index));
         let start = parts[0].offset();
         t.open(self.protocol.field(layout.around.unwrap_or_default()), start);
@@ -164,7 +234,15 @@ impl<'p> Walker<'p> {
             self.part(&mut bytes.clone(), scope, index, t)?;
         }
         self.close(segments.end().max(start), scope, t);
-        Ok(())
+        Ok(self.tell(layout.summary.as_deref(), scope, tell))
+    }
+
+    /// What has been read, in one line.
+    fn tell<R>(&self, pieces: Option<&[Piece]>, scope: Scope<'_, '_>, tell: impl FnOnce(Info<'_>) -> R) -> R {
+        match pieces {
+            Some(pieces) => tell(Some(&Summary { walker: self, scope, pieces })),
+            None => tell(None),
+        }
     }
 
     fn scope<'s, 'b>(&self, layout: &'s Layout, parts: &'s [Reader<'b>], base: usize, struct_v: u8) -> Scope<'s, 'b> {
@@ -172,14 +250,7 @@ impl<'p> Walker<'p> {
     }
 
     /// A structure in a field.
-    fn composite<T: Trace>(
-        &mut self,
-        r: &mut Reader<'_>,
-        field: FieldId,
-        id: LayoutId,
-        t: &mut T,
-    ) -> Result<(), Error> {
-        let field = self.protocol.field(field);
+    fn composite<T: Trace>(&mut self, r: &mut Reader<'_>, field: Field, id: LayoutId, t: &mut T) -> Result<(), Error> {
         t.open(field, r.offset());
         let opened = self.opened(r, id, t).map_err(|e| e.within(field))?;
         let parts = [opened.bytes];
@@ -206,7 +277,15 @@ impl<'p> Walker<'p> {
 
     /// The same; the places of its fields are kept, until who called has no use for them any more.
     fn opened<'b, T: Trace>(&mut self, r: &mut Reader<'b>, id: LayoutId, t: &mut T) -> Result<Opened<'b>, Error> {
-        let layout = self.protocol.layout(id);
+        self.open_layout(r, self.protocol.layout(id), t)
+    }
+
+    fn open_layout<'b, T: Trace>(
+        &mut self,
+        r: &mut Reader<'b>,
+        layout: &Layout,
+        t: &mut T,
+    ) -> Result<Opened<'b>, Error> {
         if self.depth == MOST_DEPTH {
             return Err(Error::new(ErrorKind::TooDeep { limit: MOST_DEPTH }, r.offset()));
         }
@@ -278,7 +357,7 @@ impl<'p> Walker<'p> {
         Ok(())
     }
 
-    fn remember(&mut self, base: usize, field: &Field, part: usize, r: &Reader<'_>) {
+    fn remember(&mut self, base: usize, field: &tables::Field, part: usize, r: &Reader<'_>) {
         if let Some(place) = field.place {
             self.places[base + place] = Some(Place { part, at: r.offset() });
         }

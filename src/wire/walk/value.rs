@@ -107,7 +107,7 @@ impl<'p> Walker<'p> {
         t: &mut T,
     ) -> Result<(), Error> {
         match &node.ty {
-            Type::Struct(layout) => self.composite(r, node.field, *layout, t),
+            Type::Struct(layout) => self.composite(r, self.protocol.field(node.field), *layout, t),
             Type::Items(items) => self.items(r, scope, field, node, items, max, t),
             Type::Optional(item) => {
                 let id = self.protocol.field(node.field);
