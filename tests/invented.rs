@@ -61,7 +61,7 @@ fn fits_json(shown: &str) -> bool {
 /// The tables of all that.
 static PROTOCOL: LazyLock<Protocol> = LazyLock::new(|| {
     let stored = include_bytes!(concat!(env!("OUT_DIR"), "/invented.tables"));
-    Protocol { tables: msgr2_tables::Tables::from_bytes(stored).unwrap(), fields: &field::FIELDS }
+    Protocol::new(msgr2_tables::Tables::from_bytes(stored).unwrap(), &field::FIELDS)
 });
 
 /// The layout of a type, by its name in Rust.

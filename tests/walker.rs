@@ -15,12 +15,13 @@ use agree::{Dice, agree, mutations, segments};
 use bytes::Bytes;
 use common::{captures, keyring_of, shared};
 use listen::listen;
+use msgr2::field::FIELDS;
 use msgr2::frame::{self, Check, Dialect, secure};
 use msgr2::messages::Body;
 use msgr2::tracker::{Knowledge, Mode, Unit, UnitKind};
 use msgr2::types::MessageType;
-use msgr2::wire::{Composite, Error, Reader, Recorder, Segments, Walker};
-use msgr2::{Context, field, proposal, protocol, types, v2_0, v2_1};
+use msgr2::wire::{Composite, Error, ErrorKind, FieldInfo, MOST_DEPTH, Protocol, Reader, Recorder, Segments, Walker};
+use msgr2::{Context, proposal, protocol, types, v2_0, v2_1};
 use msgr2_spec::ir::{self, BodyId, BodyKind, Ir};
 use msgr2_spec::{Spec, tables};
 
@@ -118,9 +119,39 @@ fn the_tables_built_in_are_those_of_the_spec() {
 
 #[test]
 fn names_at_run_time_are_the_names_built_in() {
-    let read = msgr2::wire::Protocol::new(tables::tables(&ir()), &tables::names(&ir()));
-    let text = |fields: &[msgr2::wire::FieldInfo]| fields.iter().map(|info| format!("{info:?}")).collect::<Vec<_>>();
-    assert_eq!(text(read.fields), text(&field::FIELDS));
+    let (tables, names) = (tables::tables(&ir()), tables::names(&ir()));
+    let alone = Protocol::at_run_time(tables.clone(), &names, &[], &Context::VARIABLES);
+    let text = |info: &FieldInfo| format!("{info:?}");
+    assert_eq!(alone.fields.iter().map(|f| text(f)).collect::<Vec<_>>(), FIELDS.iter().map(text).collect::<Vec<_>>());
+    // what is the same is one and the same
+    let beside = Protocol::at_run_time(tables, &names, &FIELDS, &Context::VARIABLES);
+    assert!(beside.fields.iter().zip(&FIELDS).all(|(read, known)| *read == msgr2::wire::Field(known)));
+}
+
+#[test]
+fn structures_in_themselves_are_followed_so_far() {
+    // what no spec may say: a structure that is there if bytes are left, in itself
+    let field = msgr2_tables::Field {
+        node: msgr2_tables::Node { field: 0, ty: msgr2_tables::Type::Struct(0) },
+        content: None,
+        sealed: None,
+        secret: false,
+        constant: None,
+        measured_by: None,
+        since: None,
+        until: None,
+        when: Some(msgr2_tables::Condition::More),
+        max: u64::MAX,
+        hex: false,
+        place: None,
+    };
+    let part = msgr2_tables::Part { first: 0, end: 1, extra: None };
+    let layout = msgr2_tables::Layout { fields: vec![field], parts: vec![part], ..Default::default() };
+    let tables = msgr2_tables::Tables { layouts: vec![layout], ..Default::default() };
+    let protocol = Protocol::new(tables, &FIELDS);
+    let error = Walker::new(&protocol, &[]).structure(&mut Reader::new(&[1]), 0, &mut ()).unwrap_err();
+    assert_eq!((error.kind, error.offset), (ErrorKind::TooDeep { limit: MOST_DEPTH }, 0));
+    Walker::new(&protocol, &[]).structure(&mut Reader::new(&[]), 0, &mut ()).unwrap();
 }
 
 #[test]

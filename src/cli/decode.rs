@@ -9,10 +9,12 @@ use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
 use msgr2::tracker::{Direction, Event, Knowledge, SECRETS_TYPE, Stream};
+use msgr2_spec::tables::{names, tables};
 use zeroize::Zeroizing;
 
 use crate::capture::{CaptureFile, Chunk, Direction as Flow, Kind, Limits, Reassembler, Segment, Skipped};
 use crate::print::{Place, Printer, Style};
+use crate::spec::Source;
 
 /// Show the msgr2 frames in a capture file (pcap or pcapng), one line each.
 ///
@@ -26,6 +28,10 @@ pub(crate) struct Args {
     /// that the capture itself holds are used too.
     #[arg(long, value_name = "FILE")]
     keyring: Vec<PathBuf>,
+    /// Show frames and messages as the spec in this folder says, not as the one that this program was built with. It is
+    /// a whole spec, such as `msgr2 spec lint` checks.
+    #[arg(long, value_name = "FOLDER")]
+    spec: Option<PathBuf>,
     /// Print JSON Lines: an object for each frame.
     #[arg(long)]
     json: bool,
@@ -41,6 +47,10 @@ pub(crate) struct Args {
 const WORTH_A_BAR: u64 = 16 << 20;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(folder) = &args.spec {
+        let ir = Source::from(folder.clone()).load()?;
+        msgr2::show_with(tables(&ir), &names(&ir));
+    }
     let mut file = CaptureFile::open(&args.file)?;
     let style = Style { json: args.json, verbose: args.verbose, max_bytes: args.max_bytes };
     let knowledge = keys(&args.keyring)?;

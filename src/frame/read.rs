@@ -3,7 +3,7 @@
 use super::head::{EPILOGUE_LEN, SEGMENT_CRC_LEN};
 use super::{Head, PREAMBLE_LEN, Revision, SEGMENT_SEED, crc32c};
 use crate::wire::{Composite as _, Error, Reader, Segments, Trace, Walker};
-use crate::{field, v2_0, v2_1};
+use crate::{built_in, field, v2_0, v2_1};
 
 /// A frame taken apart. Nothing is copied.
 #[derive(Clone, Debug)]
@@ -131,38 +131,32 @@ pub fn trace_envelope<T: Trace>(
     head: &Head,
     revision: Revision,
     frame: &[u8],
-    walker: &mut Walker<'_>,
     trace: &mut T,
-    payload: impl FnOnce(&mut Walker<'_>, &mut T),
+    payload: impl FnOnce(&mut T),
 ) -> Result<(), Error> {
     let mut reader = Reader::new(frame);
-    walker.structure_in(&mut reader, field::COMMON_PREAMBLE, v2_0::Preamble::LAYOUT, trace)?;
-    payload(walker, trace);
+    Walker::new(built_in(), &[]).structure_in(&mut reader, field::COMMON_PREAMBLE, v2_0::Preamble::LAYOUT, trace)?;
+    payload(trace);
     let mut at = PREAMBLE_LEN + head.lengths[0] as usize;
     if revision == Revision::V2_1 && head.lengths[0] > 0 {
-        block(frame, at, SEGMENT_CRC_LEN, v2_1::SegmentCrc::LAYOUT, walker, trace)?;
+        block(frame, at, SEGMENT_CRC_LEN, v2_1::SegmentCrc::LAYOUT, trace)?;
         at += SEGMENT_CRC_LEN;
     }
     at += head.lengths[1..].iter().map(|&n| n as usize).sum::<usize>();
     match revision {
-        Revision::V2_0 => boxed(frame, at, EPILOGUE_LEN[0], v2_0::Epilogue::LAYOUT, walker, trace),
-        Revision::V2_1 if head.num_segments > 1 => {
-            boxed(frame, at, EPILOGUE_LEN[1], v2_1::Epilogue::LAYOUT, walker, trace)
-        }
+        Revision::V2_0 => boxed(frame, at, EPILOGUE_LEN[0], v2_0::Epilogue::LAYOUT, trace),
+        Revision::V2_1 if head.num_segments > 1 => boxed(frame, at, EPILOGUE_LEN[1], v2_1::Epilogue::LAYOUT, trace),
         Revision::V2_1 => Ok(()),
     }
 }
 
 /// A block whose fields stand by themselves.
-fn block<T: Trace>(
-    frame: &[u8],
-    at: usize,
-    length: usize,
-    layout: usize,
-    walker: &mut Walker<'_>,
-    trace: &mut T,
-) -> Result<(), Error> {
-    walker.structure(&mut Reader::at(part_of(frame, at, length), at.min(frame.len())), layout, trace)
+fn block<T: Trace>(frame: &[u8], at: usize, length: usize, layout: usize, trace: &mut T) -> Result<(), Error> {
+    Walker::new(built_in(), &[]).structure(
+        &mut Reader::at(part_of(frame, at, length), at.min(frame.len())),
+        layout,
+        trace,
+    )
 }
 
 /// A block in a field of its own.
@@ -171,9 +165,8 @@ pub(super) fn boxed<T: Trace>(
     at: usize,
     length: usize,
     layout: usize,
-    walker: &mut Walker<'_>,
     trace: &mut T,
 ) -> Result<(), Error> {
     let mut reader = Reader::at(part_of(frame, at, length), at.min(frame.len()));
-    walker.structure_in(&mut reader, field::COMMON_EPILOGUE, layout, trace)
+    Walker::new(built_in(), &[]).structure_in(&mut reader, field::COMMON_EPILOGUE, layout, trace)
 }

@@ -7,7 +7,7 @@ use super::body;
 use super::unit::{Mode, Unit, UnitKind};
 use crate::frame::{self, Head, Revision, secure};
 use crate::wire::{Composite as _, Error, Info, Reader, Segments, Trace, Value, Walker};
-use crate::{field, proposal, protocol, v2_1};
+use crate::{built_in, field, proposal, protocol, v2_1};
 
 /// A unit in one line, with its bytes: its name, and the facts that matter. It is read for that when it is printed.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +40,10 @@ fn tell<T: Trace>(unit: &Unit, bytes: &[u8], walker: &mut Walker<'_>, trace: &mu
         }
         UnitKind::Plain(head) => {
             let start = frame::proposal::HEADER_LEN.min(bytes.len());
-            block(bytes, 0..start, proposal::FrameHeader::LAYOUT, walker, trace);
+            block(bytes, 0..start, proposal::FrameHeader::LAYOUT, trace);
             frame(unit, head.tag.0, &behind(start, bytes), walker, trace);
         }
-        UnitKind::Record => record(bytes, unit.length as usize, walker, trace),
+        UnitKind::Record => record(bytes, unit.length as usize, trace),
         UnitKind::Secure | UnitKind::Encrypted => {
             trace.value(field::COMMON_ENCRYPTED, 0..bytes.len(), Value::Bytes(bytes));
         }
@@ -75,7 +75,7 @@ fn revision(unit: &Unit) -> Revision {
 /// A frame of v2.0 or v2.1 with what stands around its segments.
 fn framed<T: Trace>(unit: &Unit, head: &Head, bytes: &[u8], walker: &mut Walker<'_>, trace: &mut T) {
     let (revision, segments) = (revision(unit), segments(unit, head, bytes));
-    let tell = |walker: &mut Walker<'_>, trace: &mut T| {
+    let tell = |trace: &mut T| {
         if head.compressed() {
             segments.opaque(trace, field::COMMON_COMPRESSED);
         } else {
@@ -84,8 +84,8 @@ fn framed<T: Trace>(unit: &Unit, head: &Head, bytes: &[u8], walker: &mut Walker<
     };
     // the blocks around the payload end where the capture ends
     let _ = match unit.mode {
-        Mode::Secure => secure::trace_view(head, revision, bytes, walker, trace, tell),
-        _ => frame::trace_envelope(head, revision, bytes, walker, trace, tell),
+        Mode::Secure => secure::trace_view(head, revision, bytes, trace, tell),
+        _ => frame::trace_envelope(head, revision, bytes, trace, tell),
     };
 }
 
@@ -120,19 +120,21 @@ fn frame<T: Trace>(unit: &Unit, tag: u8, segments: &Segments<'_>, walker: &mut W
 }
 
 /// What stands around the ciphertext of a record, and the ciphertext.
-fn record<T: Trace>(bytes: &[u8], length: usize, walker: &mut Walker<'_>, trace: &mut T) {
+fn record<T: Trace>(bytes: &[u8], length: usize, trace: &mut T) {
     let head = proposal::RecordHeader::MIN_SIZE.min(bytes.len());
     let tag = length.saturating_sub(proposal::RecordTag::MIN_SIZE);
     let tag = tag.clamp(head, bytes.len().max(head));
-    block(bytes, 0..head, proposal::RecordHeader::LAYOUT, walker, trace);
+    block(bytes, 0..head, proposal::RecordHeader::LAYOUT, trace);
     trace.value(field::COMMON_ENCRYPTED, head..tag, Value::Bytes(&bytes[head..tag]));
-    block(bytes, tag..bytes.len(), proposal::RecordTag::LAYOUT, walker, trace);
+    block(bytes, tag..bytes.len(), proposal::RecordTag::LAYOUT, trace);
 }
 
 /// One of the blocks that the envelope names; cut short it is told as far as it goes.
-fn block<T: Trace>(bytes: &[u8], at: Range<usize>, layout: usize, walker: &mut Walker<'_>, trace: &mut T) {
+fn block<T: Trace>(bytes: &[u8], at: Range<usize>, layout: usize, trace: &mut T) {
     let depth = trace.depth();
-    if let Err(error) = walker.structure(&mut Reader::at(&bytes[at.clone()], at.start), layout, trace) {
+    if let Err(error) =
+        Walker::new(built_in(), &[]).structure(&mut Reader::at(&bytes[at.clone()], at.start), layout, trace)
+    {
         close(trace, depth, &error);
     }
 }

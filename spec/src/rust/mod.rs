@@ -74,7 +74,7 @@ impl Generator<'_> {
             let (name, doc, ty) = (ident(name), &variable.doc, self.context_type(&variable.ty));
             quote!(#[doc = #doc] pub #name: Option<#ty>,)
         });
-        let count = self.ir.context.len();
+        let (count, names) = (self.ir.context.len(), self.ir.context.keys());
         let numbers = self.ir.context.iter().map(|(name, variable)| {
             let (name, number) =
                 (ident(name), if matches!(variable.ty, Type::Enum(_)) { quote!(v.0) } else { quote!(v) });
@@ -86,6 +86,9 @@ impl Generator<'_> {
             #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(default, deny_unknown_fields))]
             pub struct Context { #(#variables)* }
             impl Context {
+                /// The names of the variables, in the order of the spec.
+                pub const VARIABLES: [&str; #count] = [#(#names),*];
+
                 /// The numbers in the order of the spec, as a [`wire::Walker`] takes them.
                 pub fn numbers(&self) -> [Option<i64>; #count] {
                     [#(#numbers)*]

@@ -45,7 +45,7 @@ impl<'p> Walker<'p> {
     /// A number that decides; none if its field is missing, or nobody told it.
     fn number(&self, scope: Scope<'_, '_>, operand: &Operand) -> Option<i64> {
         match operand {
-            Operand::Variable(at) => self.variables.get(*at).copied().flatten(),
+            Operand::Variable(at) => self.variables.get(self.protocol.variable(*at)?).copied().flatten(),
             Operand::Path(path) if path.fields.is_empty() => Some(scope.struct_v.into()),
             Operand::Path(path) => self.find(scope, &path.fields, Walker::read_number)?,
         }

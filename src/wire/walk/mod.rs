@@ -73,7 +73,7 @@ struct Opened<'b> {
 }
 
 impl<'p> Walker<'p> {
-    /// One that was told these numbers of the protocol's context variables, in their order.
+    /// One that was told these numbers of the context variables, in the order that the protocol was made for.
     pub fn new(protocol: &'p Protocol, variables: &'p [Option<i64>]) -> Self {
         Walker { protocol, variables, places: Vec::new(), depth: 0 }
     }
@@ -212,8 +212,10 @@ impl<'p> Walker<'p> {
         let at = messages.binary_search_by_key(&message_type, |(number, _)| *number).ok()?;
         let layout = self.protocol.layout(messages[at].1);
         let mut variables = self.variables.to_vec();
-        if let Some(Operand::Variable(at)) = layout.version {
-            variables[at] = Some(version.into());
+        if let Some(Operand::Variable(at)) = layout.version
+            && let Some(variable) = self.protocol.variable(at).and_then(|at| variables.get_mut(at))
+        {
+            *variable = Some(version.into());
         }
         Some(Walker::new(self.protocol, &variables).body(layout, segments, t, tell))
     }
