@@ -158,7 +158,7 @@ pub fn parse_type(text: &str) -> Result<Expression, String> {
 /// What is said of a text that is no type.
 pub(crate) fn no_type(text: &str) -> String {
     format!(
-        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, blob, rest"
+        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, tuple<A, B>, blob, rest"
     )
 }
 

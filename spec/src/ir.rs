@@ -113,8 +113,6 @@ impl<T> Deref for Placed<T> {
 pub struct Common {
     /// Its value.
     pub node: Node,
-    /// One sentence.
-    pub doc: String,
     /// How it is shown.
     pub display: Display,
 }
@@ -204,6 +202,8 @@ pub enum Type {
     Map(FieldId, Box<Node>, Box<Node>),
     /// A byte 0, or a byte 1 and a value.
     Optional(Box<Node>),
+    /// Values one behind the other.
+    Tuple(Vec<Node>),
     /// What a number decides.
     Union(Box<Union>),
 }
@@ -214,6 +214,7 @@ impl Type {
         match self {
             Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item) => vec![&item.ty],
             Type::Map(_, key, value) => vec![&key.ty, &value.ty],
+            Type::Tuple(items) => items.iter().map(|item| &item.ty).collect(),
             Type::Union(union) => union.cases.iter().map(|case| &case.node.ty).collect(),
             _ => Vec::new(),
         }
@@ -885,6 +886,7 @@ impl Ir {
             Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Union(_) => 0,
             Type::List(_) | Type::Map(..) => Scalar::U32.min_size(),
             Type::Optional(_) => 1,
+            Type::Tuple(_) => ty.inner().into_iter().map(|ty| self.min_size(ty)).fold(0, usize::saturating_add),
             Type::Array(item, n) => self.min_size(&item.ty).saturating_mul(*n as usize),
         }
     }
@@ -916,6 +918,14 @@ impl Ir {
 
     /// A type as the spec writes it.
     pub fn written(&self, ty: &Type) -> String {
+        self.spelt(ty, &|node| self.said(node))
+    }
+
+    /// A type in words, with what stands for the types in it.
+    pub fn spelt(&self, ty: &Type, part: &dyn Fn(&Node) -> String) -> String {
+        let of = |name: &str, parts: &[&Node]| {
+            format!("{name}<{}>", parts.iter().map(|node| part(node)).collect::<Vec<_>>().join(", "))
+        };
         match ty {
             Type::Scalar(scalar) => scalar.to_string(),
             Type::Enum(_) | Type::Flags(_) | Type::Struct(_) => self.name(ty).to_owned(),
@@ -924,11 +934,12 @@ impl Ir {
             Type::Rest => "rest".to_owned(),
             Type::Sized => "sized".to_owned(),
             Type::Empty => "empty".to_owned(),
-            Type::List(item) => format!("list<{}>", self.said(item)),
-            Type::Counted(item) => format!("counted<{}>", self.said(item)),
-            Type::Array(item, n) => format!("array<{}, {n}>", self.said(item)),
-            Type::Map(_, key, value) => format!("map<{}, {}>", self.said(key), self.said(value)),
-            Type::Optional(item) => format!("optional<{}>", self.said(item)),
+            Type::List(item) => of("list", &[item]),
+            Type::Counted(item) => of("counted", &[item]),
+            Type::Array(item, n) => format!("array<{}, {n}>", part(item)),
+            Type::Map(_, key, value) => of("map", &[key, value]),
+            Type::Optional(item) => of("optional", &[item]),
+            Type::Tuple(items) => of("tuple", &items.iter().collect::<Vec<_>>()),
             Type::Union(union) => format!("{{switch: {}}}", union.by.name),
         }
     }

@@ -4,7 +4,6 @@
 //! becomes of it once names and expressions are resolved.
 
 use std::fmt;
-use std::ops::Range;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -776,23 +775,12 @@ pub struct Message {
     /// The fields of the data. Without any its bytes are kept as they are.
     #[serde(default)]
     pub data: Vec<At<Field>>,
-    /// The fields of front, middle and data, one behind the other; put together when the spec is.
-    #[serde(skip)]
-    pub fields: Vec<At<Field>>,
     /// Bytes, with `|` between front, middle and data, and values.
     #[serde(default)]
     pub examples: Vec<At<Example>>,
     /// Bytes that a reader must refuse.
     #[serde(default)]
     pub refused: Vec<At<Refused>>,
-}
-
-impl Message {
-    /// Where the fields of front, middle and data are among all [`fields`](Self::fields).
-    pub fn parts(&self) -> [Range<usize>; 3] {
-        let (middle, data) = (self.front.len(), self.front.len() + self.middle.len());
-        [0..middle, middle..data, data..self.fields.len()]
-    }
 }
 
 /// The versions of a message, as its senders write them into the header.

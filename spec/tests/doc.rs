@@ -100,6 +100,7 @@ fn all_that_can_be_said_is_told() {
         "In no release of Ceph. Source: nobody.",
         "Ceph calls it `MReport`.",
         "| <a id=\"alias-by_number\"></a>`by_number<T>` | `map<tiny, T>` | What has a number each. |",
+        "| `pairs` | list&lt;tuple&lt;[tiny](#alias-tiny), string>> |",
         "| `places` | [by_number&lt;point>](#alias-by_number) |",
         "| `maps` | list&lt;[by_number&lt;u8>](#alias-by_number)> |",
         "Ceph calls it `geo::point_t`.",

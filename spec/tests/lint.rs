@@ -329,6 +329,9 @@ fn names_that_mean_nothing() {
         "u8<u8>",
         "blob<u64>",
         "point<u8>",
+        "tuple<u8>",
+        "tuple<u8, 2>",
+        "tuple<u8, u8, u8, u8, u8>",
         &deep[6..],
     ] {
         finds("type: bytes<2>, equals: \"0102\"", &format!("type: \"{wrong}\""), "is no type");

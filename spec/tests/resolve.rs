@@ -13,16 +13,18 @@ fn specs() -> [Spec; 2] {
 }
 
 /// The fields of every body, as they are written.
-fn written<'s>(spec: &'s Spec, ir: &Ir, body: &Body) -> &'s [At<Field>] {
+fn written<'s>(spec: &'s Spec, ir: &Ir, body: &Body) -> Vec<&'s At<Field>> {
     let dialect = body.dialect.map(|id| &spec.dialects[ir[id].info.name.as_str()]);
     if body.is_message() {
-        return &spec.messages[&body.name].fields;
+        let message = &spec.messages[&body.name];
+        return [&message.front, &message.middle, &message.data].into_iter().flatten().collect();
     }
-    match dialect {
+    let fields = match dialect {
         _ if body.is_struct() => &dialect.map_or(&spec.types, |d| &d.types)[&body.name].fields,
         Some(dialect) if body.is_segmented() => &dialect.tags[&body.name].segments,
         dialect => &dialect.unwrap().tags[&body.name].fields,
-    }
+    };
+    fields.iter().collect()
 }
 
 #[test]

@@ -53,12 +53,8 @@ impl Doc<'_> {
             page.line("- Nothing.");
         }
         page.gap();
-        let mut same = Vec::new();
-        for (what, is) in [("frames", !own_tags), ("states", !dialect.own_states)] {
-            if is {
-                same.push(what);
-            }
-        }
+        let same = [("frames", !own_tags), ("states", !dialect.own_states)];
+        let same: Vec<&str> = same.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect();
         if !same.is_empty() {
             page.paragraph(&format!("All {} are as there.", same.join(" and ")));
         }

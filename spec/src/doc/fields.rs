@@ -10,8 +10,8 @@ impl Doc<'_> {
     pub(super) fn fields(&self, page: &mut Page, versioned: Option<&Versioned>, fields: &[Field]) {
         let header = versioned.map(header).unwrap_or_default().into_iter().filter_map(|(name, note)| {
             let common = self.ir.common.get(name)?;
-            let filter = code(&self.ir[common.node.field].filter);
-            Some([format!("[{name}](#common-{name})"), self.node(&common.node), filter, note, prose(&common.doc)])
+            let FieldInfo { filter, doc, .. } = &self.ir[common.node.field];
+            Some([format!("[{name}](#common-{name})"), self.node(&common.node), code(filter), note, prose(doc)])
         });
         let rows = fields.iter().map(|field| {
             let mut doc = prose(&field.doc);
@@ -63,16 +63,7 @@ impl Doc<'_> {
 
     /// A type, with links.
     pub(super) fn ty(&self, ty: &Type) -> String {
-        let of = |name: &str, items: &[&Node]| {
-            let items: Vec<String> = items.iter().map(|node| self.node(node)).collect();
-            format!("{name}&lt;{}>", items.join(", "))
-        };
         match ty {
-            Type::List(item) => of("list", &[item]),
-            Type::Counted(item) => of("counted", &[item]),
-            Type::Optional(item) => of("optional", &[item]),
-            Type::Map(_, key, value) => of("map", &[key, value]),
-            Type::Array(item, n) => format!("array&lt;{}, {n}>", self.node(item)),
             Type::Union(union) => {
                 let by = match &union.by.origin {
                     Origin::Context(variable) => format!("[${variable}](#context-{variable})"),
@@ -82,7 +73,9 @@ impl Doc<'_> {
                 let cases: Vec<String> = union.cases.iter().map(case).collect();
                 format!("what {by} says ({}; else bytes)", cases.join(", "))
             }
-            other => self.type_link(other).unwrap_or_else(|| self.ir.written(other).replace('<', "&lt;")),
+            other => self
+                .type_link(other)
+                .unwrap_or_else(|| self.ir.spelt(other, &|node| self.node(node)).replace('<', "&lt;")),
         }
     }
 

@@ -81,21 +81,18 @@ impl Doc<'_> {
             dialect_anchor(dialect),
             sender(from)
         ));
-        origin(page, body);
+        origin(page, &body.release, &body.source, &body.ceph);
         self.legal(page, id);
-        let mut notes = Vec::new();
-        if segmented {
-            notes.push("Each field is a segment of its own.");
-        } else if body.fields.is_empty() {
-            notes.push("It has no fields.");
-        }
-        if envelope {
-            notes
-                .push("It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.");
-        }
-        if body.open {
-            notes.push("A newer sender may append bytes, which are kept.");
-        }
+        let notes = [
+            (segmented, "Each field is a segment of its own."),
+            (!segmented && body.fields.is_empty(), "It has no fields."),
+            (
+                envelope,
+                "It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.",
+            ),
+            (body.open, "A newer sender may append bytes, which are kept."),
+        ];
+        let notes: Vec<&str> = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect();
         if !notes.is_empty() {
             page.paragraph(&notes.join(" "));
         }

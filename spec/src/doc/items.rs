@@ -29,7 +29,7 @@ impl Doc<'_> {
             about.push_str(&max.map_or_else(|| ".".to_owned(), |max| format!(" and at most {max} bytes.")));
         }
         page.paragraph(&about);
-        origin(page, s);
+        origin(page, &s.release, &s.source, &s.ceph);
         self.fields(page, s.versioned.as_ref(), &s.fields);
         self.examples(page, s);
     }
@@ -44,7 +44,7 @@ impl Doc<'_> {
 
     fn enumeration(&self, page: &mut Page, e: &Enum) {
         page.paragraph(&format!("{} On the wire: {}.", prose(&e.says.doc), code(&e.base.to_string())));
-        origin_of(page, &e.says.release, &e.says.source, &None);
+        origin(page, &e.says.release, &e.says.source, &None);
         if let Some(like) = &e.says.like {
             page.paragraph(&format!("Its values are those of [{like}](#enum-{like})."));
             return;
@@ -68,7 +68,7 @@ impl Doc<'_> {
         for f in &self.ir.flags {
             page.heading(3, &format!("flags-{}", f.name), &f.name);
             page.paragraph(&format!("{} On the wire: {}.", prose(&f.says.doc), code(&f.base.to_string())));
-            origin_of(page, &f.says.release, &f.says.source, &None);
+            origin(page, &f.says.release, &f.says.source, &None);
             let rows = f.says.values.iter().map(|(name, flag)| {
                 let bits: Vec<String> = flag.bit.iter().chain(&flag.bits).map(u8::to_string).collect();
                 let mut doc = prose(&flag.doc);
@@ -100,7 +100,7 @@ impl Doc<'_> {
                  of version {compat} understand.",
                 prose(&body.doc)
             ));
-            origin(page, body);
+            origin(page, &body.release, &body.source, &body.ceph);
             for (part, range) in ["front", "middle", "data"].into_iter().zip(&body.segments) {
                 if !range.is_empty() {
                     page.paragraph(&format!("The {part}:"));
@@ -156,7 +156,7 @@ impl Doc<'_> {
         page.line("Fields that no single structure owns.");
         let rows = ir.common.iter().map(|(name, common)| {
             let filter = code(&ir[common.node.field].filter);
-            [anchored("common", name), self.node(&common.node), filter, prose(&common.doc)]
+            [anchored("common", name), self.node(&common.node), filter, prose(&ir[common.node.field].doc)]
         });
         page.table(["Field", "Type", "Filter name", "What it is"], rows);
     }
@@ -168,11 +168,7 @@ pub(super) fn anchored(kind: &str, name: &str) -> String {
 }
 
 /// Since when, and who says so.
-pub(super) fn origin(page: &mut Page, body: &Body) {
-    origin_of(page, &body.release, &body.source, &body.ceph);
-}
-
-fn origin_of(page: &mut Page, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) {
+pub(super) fn origin(page: &mut Page, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) {
     let mut text = Vec::new();
     if let Some(release) = release {
         text.push(super::since(release));

@@ -5,6 +5,9 @@ use crate::expr::{Operator, Scalar};
 use crate::ir::*;
 use crate::model::{self, Display};
 
+/// The most items of an array, and bytes of a fixed field.
+const MOST_FIXED: u32 = 0x10000;
+
 impl Lint<'_> {
     pub(super) fn field(&mut self, body: &Body, field: &Field) {
         let (site, ty) = (&body.site.part(&field.name, field.line), &field.node.ty);
@@ -36,6 +39,30 @@ impl Lint<'_> {
         }
         self.display(site, &field.display, Some(ty));
         self.cheap_items(site, ty, field.max.is_some());
+    }
+
+    /// Judges a type; whether another of its kind `follows` decides over what it may be.
+    pub(super) fn check_type(&mut self, site: &Site, ty: &Type, follows: bool) {
+        match ty {
+            Type::Struct(id) if follows && self.ir.greedy(ty) => {
+                let what = format!("`{}` takes all bytes that are left, so no other can follow it", self.ir[*id].name);
+                self.report(site, what);
+            }
+            Type::Rest if follows => {
+                self.report(site, "`rest` takes all bytes that are left, so no other can follow it");
+            }
+            Type::Scalar(Scalar::Bytes(n)) if *n == 0 || *n > MOST_FIXED => {
+                self.report(site, format!("bytes<{n}>: a fixed field has 1 to {MOST_FIXED} bytes"));
+            }
+            Type::Array(_, n) if *n == 0 || *n > MOST_FIXED => {
+                self.report(site, format!("an array has 1 to {MOST_FIXED} items, not {n}"));
+            }
+            _ => {}
+        }
+        let follows = follows || !matches!(ty, Type::Optional(_) | Type::Union(_));
+        for inner in ty.inner() {
+            self.check_type(site, inner, follows);
+        }
     }
 
     fn version_range(&mut self, body: &Body, site: &Site, field: &Field) {

@@ -36,6 +36,7 @@ impl Lint<'_> {
             }
         }
         for common in self.ir.common.values() {
+            self.sentence(&common.site, &self.ir[common.node.field].doc);
             self.check_type(&common.site, &common.node.ty, false);
             self.display(&common.site, &common.display, Some(&common.node.ty));
         }

@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
             replaces,
             ..self.blank(site, name, dialect, &s.examples, &s.refused)
         };
-        self.body_of(body, written, &s.fields);
+        self.body_of(body, written, s.fields.iter().collect());
     }
 
     fn frame(&mut self, dialect: DialectId, site: Site, name: &'a str, tag: &'a model::Tag) -> BodyId {
@@ -164,13 +164,15 @@ impl<'a> Resolver<'a> {
             ..self.blank(site, name, Some(dialect), &tag.examples, &tag.refused)
         };
         let summary = tag.info.as_deref().map(|text| ("info", text));
-        self.body_of(body, Written { summary, ..Written::default() }, fields)
+        self.body_of(body, Written { summary, ..Written::default() }, fields.iter().collect())
     }
 
     fn message(&mut self, site: Site, name: &'a str, message: &'a model::Message) {
         let Some((called, number)) = self.spec.message_type(name) else {
             return self.report(&site, format!("the enum message_type has no {}", name.to_uppercase()));
         };
+        let [front, middle] = [message.front.len(), message.front.len() + message.middle.len()];
+        let fields: Vec<_> = [&message.front, &message.middle, &message.data].into_iter().flatten().collect();
         let body = Body {
             kind: BodyKind::Message { called: called.to_owned(), number, versions: message.versions.clone() },
             doc: message.doc.clone(),
@@ -179,13 +181,13 @@ impl<'a> Resolver<'a> {
             ceph: message.ceph.clone(),
             open: true,
             display: message.display.clone(),
-            segments: message.parts().to_vec(),
+            segments: vec![0..front, front..middle, middle..fields.len()],
             ..self.blank(site, name, None, &message.examples, &message.refused)
         };
         self.name("message", None, &body.site, &body.type_name(), None);
         let summary = message.info.as_deref().map(|text| ("info", text));
         let version = Some("$message_version");
-        self.body_of(body, Written { version, summary, ..Written::default() }, &message.fields);
+        self.body_of(body, Written { version, summary, ..Written::default() }, fields);
     }
 
     /// A body without fields, but with its examples.
@@ -206,8 +208,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// Gives a body its place, and reads the types of its fields.
-    fn body_of(&mut self, body: Body, mut written: Written<'a>, fields: &'a [At<model::Field>]) -> BodyId {
-        for (at, field) in fields.iter().enumerate() {
+    fn body_of(&mut self, body: Body, mut written: Written<'a>, fields: Vec<&'a At<model::Field>>) -> BodyId {
+        for (at, &field) in fields.iter().enumerate() {
             let site = &body.site.part(&field.name, field.line);
             if let Some(other) = fields[..at].iter().find(|other| other.name == field.name) {
                 self.report(site, format!("another field is called `{}`, in line {}", field.name, other.line));

@@ -1,7 +1,7 @@
 //! One field: its type, what it holds, what it is made of, when it is there.
 
 use super::paths::conditional;
-use super::types::Naming;
+use super::types::{Naming, PLAIN};
 use super::{Resolver, WrittenField};
 use crate::expr::{Expression, Scalar, parse_hex};
 use crate::ir::*;
@@ -14,7 +14,7 @@ impl Resolver<'_> {
     pub(super) fn field(&mut self, id: BodyId, index: usize, body: &Naming<'_>) -> Option<Field> {
         let WrittenField { field, ty, holds } = self.written[id.0].fields[index].clone();
         let site = &self.ir[id].site.part(&field.name, field.line);
-        let naming = Naming { name: &field.name, doc: &field.doc, display: &field.display, site, ..*body };
+        let naming = Naming { name: &field.name, doc: &field.doc, display: &field.display, site, ..body.clone() };
         let (node, content) = match (&field.holds, &field.ty) {
             (None, TypeRef::Expr(_)) if field.secret => (self.secret(&naming, ty.as_ref()?)?, None),
             (None, TypeRef::Expr(_)) => (self.node(&naming, ty.as_ref()?)?, None),
@@ -83,22 +83,20 @@ impl Resolver<'_> {
         let field = self.add(naming.own_constant(), naming.row(Kind::Switch));
         let by = self.operand(id, index, &switch.switch).map_err(|what| format!("switch: {what}"));
         let by = self.good(naming.site, by);
-        let (constant, filter, display) = (naming.own_constant(), naming.own_filter(), Display::default());
-        let inner = Naming { constant: &constant, filter: &filter, display: &display, ..*naming };
         let mut cases = Vec::new();
         for (name, text) in &switch.cases {
             if name.eq_ignore_ascii_case("other") {
                 self.report(naming.site, "`other` is what a union calls the cases that it lacks");
                 continue;
             }
-            let node = self.read_type(naming.site, text).and_then(|ty| self.part(&Naming { name, ..inner }, &ty));
+            let node = self.read_type(naming.site, text).and_then(|ty| self.part(&naming.inside(name), &ty));
             let Some(by) = &by else { continue };
             let numbers = self.case_numbers(name, &by.ty);
             if let (Some((first, last)), Some(node)) = (self.good(naming.site, numbers), node) {
                 cases.push(Case { name: name.clone(), first, last, node });
             }
         }
-        let other = Naming { name: "other", doc: "Bytes that the spec doesn't lay out.", ..inner };
+        let other = Naming { doc: "Bytes that the spec doesn't lay out.", ..naming.inside("other") };
         let other = self.add(other.own_constant(), other.row(Kind::Bytes));
         Some(Node::new(field, Type::Union(Box::new(Union { by: by?, cases, other }))))
     }
@@ -124,9 +122,7 @@ impl Resolver<'_> {
             return Some((field, Node::new(field, Type::Struct(id))));
         }
         let field = self.add(naming.own_constant(), naming.row(Kind::Held));
-        let (constant, filter, display) = (naming.own_constant(), naming.own_filter(), Display::default());
-        let inner = Naming { constant: &constant, filter: &filter, name: "content", display: &display, ..*naming };
-        Some((field, self.part(&inner, ty)?))
+        Some((field, self.part(&naming.inside("content"), ty)?))
     }
 
     /// A field whose bytes nobody is to see.
@@ -163,11 +159,9 @@ impl Resolver<'_> {
             return None;
         };
         let what = sealed.label.clone().unwrap_or_else(|| sealed.holds.replace('_', " "));
-        let label = Some(format!("Decrypted {what}"));
-        let display = Display { label, filter: Some(format!("{}.opened", naming.own_filter())), ..Display::default() };
+        let display = Display { label: Some(format!("Decrypted {what}")), ..PLAIN.clone() };
         let doc = self.ir[holds].doc.clone();
-        let constant = naming.own_constant();
-        let opened = Naming { constant: &constant, name: "opened", doc: &doc, display: &display, ..*naming };
+        let opened = Naming { doc: &doc, display: &display, ..naming.inside("opened") };
         let opened = self.leaf(&opened, &Type::Struct(holds));
         Some(Sealed { key: sealed.key.clone(), usage: sealed.usage, holds, opened })
     }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use crate::expr::{Expression, Scalar, parse_hex};
 use crate::ir::*;
-use crate::load::Problem;
+use crate::load::{Problem, in_order};
 use crate::model::{self, At, Named};
 use crate::spec::{DialectView, Spec};
 
@@ -24,25 +24,16 @@ pub(crate) const BANNER: &str = "banner";
 
 /// Resolves a spec, or says all that is wrong with its names and expressions.
 pub(crate) fn resolve(spec: &Spec) -> Result<Ir, Vec<Problem>> {
-    let mut resolver = Resolver {
-        spec,
-        ir: Ir::default(),
-        written: Vec::new(),
-        names: HashMap::new(),
-        aliases: HashMap::new(),
-        taken: HashMap::new(),
-        problems: Vec::new(),
-    };
+    let (ir, written, problems) = (Ir::default(), Vec::new(), Vec::new());
+    let (names, aliases, taken) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut resolver = Resolver { spec, ir, written, names, aliases, taken, problems };
     resolver.sections();
     resolver.declare();
     resolver.context();
     resolver.common();
     resolver.bodies();
     resolver.recursion();
-    let Resolver { ir, mut problems, .. } = resolver;
-    problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    problems.dedup();
-    if problems.is_empty() { Ok(ir) } else { Err(problems) }
+    if resolver.problems.is_empty() { Ok(resolver.ir) } else { Err(in_order(resolver.problems)) }
 }
 
 struct Resolver<'a> {
@@ -177,15 +168,15 @@ impl<'a> Resolver<'a> {
             let Some(ty) = self.read_type(&site, text) else { continue };
             let naming = types::Naming {
                 dialect: None,
-                constant: "COMMON",
-                filter: "msgr2",
+                constant: "COMMON".into(),
+                filter: "msgr2".into(),
                 name,
                 doc: &common.doc,
                 display: &common.display,
                 site: &site,
             };
             if let Some(node) = self.node(&naming, &ty) {
-                let item = Common { node, doc: common.doc.clone(), display: common.display.clone() };
+                let item = Common { node, display: common.display.clone() };
                 self.ir.common.insert(name.clone(), Placed { site, item });
             }
         }

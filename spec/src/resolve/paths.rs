@@ -137,7 +137,11 @@ impl<'a> Resolver<'a> {
         match self.plain_or_none(dialect, Some(ty)) {
             Some(Type::Struct(id)) => self.written[id.0].summary.is_some(),
             Some(ty) => !matches!(ty, Type::Empty),
-            None => outermost && ty.name != "optional" && arguments.all(|ty| self.has_text(dialect, ty, false)),
+            None => {
+                outermost
+                    && !matches!(ty.name.as_str(), "optional" | "tuple")
+                    && arguments.all(|ty| self.has_text(dialect, ty, false))
+            }
         }
     }
 }

@@ -10,7 +10,11 @@ use crate::model::{self, Base, Display};
 use crate::names::{constant, label};
 
 /// Names of types that the language has.
-const BUILTIN: &[&str] = &["list", "counted", "optional", "map", "array", "bytes", "blob", "rest", "sized", "empty"];
+const BUILTIN: &[&str] =
+    &["list", "counted", "optional", "map", "array", "bytes", "blob", "rest", "sized", "empty", "tuple"];
+
+/// What the values of a tuple are called.
+const PLACES: &[&str] = &["first", "second", "third", "fourth"];
 
 /// Whether a name means a type in every spec.
 pub(super) fn is_builtin(name: &str) -> bool {
@@ -32,15 +36,18 @@ fn fill(argument: &Argument, parameters: &[String], arguments: &[Argument]) -> A
     }
 }
 
+/// Nothing is said of how something is shown.
+pub(super) static PLAIN: Display = Display { base: None, notation: None, unit: None, label: None, filter: None };
+
 /// What the fields of a node are called.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Naming<'n> {
     /// Where names of types are looked up.
     pub dialect: Option<DialectId>,
     /// First part of the names of constants.
-    pub constant: &'n str,
+    pub constant: String,
     /// First part of filter names.
-    pub filter: &'n str,
+    pub filter: String,
     /// Name of the field.
     pub name: &'n str,
     /// One sentence.
@@ -51,7 +58,13 @@ pub(super) struct Naming<'n> {
     pub site: &'n Site,
 }
 
-impl Naming<'_> {
+impl<'n> Naming<'n> {
+    /// Names of something in it.
+    pub(super) fn inside(&self, name: &'n str) -> Self {
+        let (constant, filter) = (self.own_constant(), self.own_filter());
+        Naming { constant, filter, name, display: &PLAIN, ..self.clone() }
+    }
+
     /// The name of its constant.
     pub(super) fn own_constant(&self) -> String {
         format!("{}_{}", self.constant, constant(self.name))
@@ -86,6 +99,9 @@ impl Resolver<'_> {
     pub(super) fn plain(&self, dialect: Option<DialectId>, ty: &Expression) -> Result<Option<Type>, String> {
         Ok(Some(match (ty.name.as_str(), &ty.arguments[..]) {
             ("list" | "counted" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
+            ("tuple", items @ [_, _, ..]) if items.len() <= PLACES.len() && items.iter().all(|i| matches!(i, T(_))) => {
+                return Ok(None);
+            }
             ("array", [T(_), Number(n)]) if u32::try_from(*n).is_ok() => return Ok(None),
             ("bytes", [Number(n)]) if u32::try_from(*n).is_ok() => Type::Scalar(Scalar::Bytes(*n as u32)),
             ("blob", []) => Type::Blob(Scalar::U32),
@@ -142,17 +158,23 @@ impl Resolver<'_> {
         if let Some(ty) = self.good(naming.site, plain)? {
             return Some(Node::new(self.leaf(naming, &ty), ty));
         }
-        let plain = Naming { display: &Display::default(), ..*naming };
+        let plain = Naming { display: &PLAIN, ..naming.clone() };
         match (ty.name.as_str(), &ty.arguments[..]) {
             ("map", [T(key), T(value)]) => {
                 let field = self.list(naming);
-                let (constant, filter) = (naming.own_constant(), naming.own_filter());
-                let entry = FieldInfo { name: "entry".into(), filter: filter.clone(), ..plain.row(Kind::Entry) };
-                let entry = self.add(format!("{constant}_ENTRY"), entry);
-                let inner = Naming { constant: &constant, filter: &filter, ..plain };
-                let key = self.part(&Naming { name: "key", ..inner }, key)?;
-                let value = self.part(&Naming { name: "value", ..inner }, value)?;
+                let entry = FieldInfo { name: "entry".into(), filter: naming.own_filter(), ..plain.row(Kind::Entry) };
+                let entry = self.add(format!("{}_ENTRY", naming.own_constant()), entry);
+                let (key, value) = (self.part(&naming.inside("key"), key)?, self.part(&naming.inside("value"), value)?);
                 Some(Node::new(field, Type::Map(entry, key.into(), value.into())))
+            }
+            ("tuple", items) => {
+                let field = self.add(naming.own_constant(), naming.row(Kind::Entry));
+                let mut parts = Vec::new();
+                for (name, item) in PLACES.iter().zip(items) {
+                    let T(item) = item else { return None };
+                    parts.push(self.part(&naming.inside(name), item)?);
+                }
+                Some(Node::new(field, Type::Tuple(parts)))
             }
             ("optional", [T(item)]) => {
                 let filter = format!("{}.present", plain.own_filter());
@@ -185,7 +207,7 @@ impl Resolver<'_> {
     /// The field that is the number of a list's items.
     fn list(&mut self, naming: &Naming<'_>) -> FieldId {
         let shown = Display { label: naming.display.label.clone(), ..Display::default() };
-        let row = Naming { display: &shown, ..*naming }.row(Kind::List);
+        let row = Naming { display: &shown, ..naming.clone() }.row(Kind::List);
         let row = FieldInfo { filter: format!("{}.count", naming.own_filter()), ..row };
         self.add(format!("{}_COUNT", naming.own_constant()), row)
     }
@@ -198,7 +220,7 @@ impl Resolver<'_> {
             _ => None,
         };
         let display = Display { base: naming.display.base.or(base), ..naming.display.clone() };
-        let row = Naming { display: &display, ..*naming }.row(self.kind(ty));
+        let row = Naming { display: &display, ..naming.clone() }.row(self.kind(ty));
         self.add(naming.own_constant(), row)
     }
 
@@ -212,6 +234,7 @@ impl Resolver<'_> {
             Type::Empty => Kind::Struct(false),
             Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Array(..) => Kind::List,
             Type::Optional(_) => Kind::Present,
+            Type::Tuple(_) => Kind::Entry,
             Type::Union(_) => Kind::Switch,
         }
     }

@@ -165,6 +165,10 @@ impl Generator<'_> {
                 let (key, value) = (read(key, u64::MAX), read(value, u64::MAX));
                 quote!(r.list(t, #id, #bound, |r, t| r.group(t, #entry, |r, t| Ok((#key?, #value?)))))
             }
+            Type::Tuple(items) => {
+                let items = items.iter().map(|item| read(item, u64::MAX));
+                quote!(r.group(t, #id, |r, t| Ok((#(#items?),*))))
+            }
             Type::Optional(item) => {
                 let item = read(item, max);
                 quote!(r.optional(t, #id, |r, t| #item))

@@ -90,7 +90,7 @@ impl Generator<'_> {
             defaults.push(quote!(#name: #default,));
         }
         for name in kept {
-            let doc = self.ir.common.get(*name).map_or("", |common| &common.doc);
+            let doc = self.ir.common.get(*name).map_or("", |common| &self.ir[common.node.field].doc);
             let name = ident(name);
             declared.push(quote! {
                 #[doc = #doc]

@@ -65,6 +65,10 @@ impl Generator<'_> {
                 let item = self.rust_type(&item.ty);
                 quote!(Option<#item>)
             }
+            Type::Tuple(_) => {
+                let items = ty.inner().into_iter().map(|ty| self.rust_type(ty));
+                quote!((#(#items),*))
+            }
         }
     }
 
@@ -82,6 +86,10 @@ pub(super) fn default_value(ty: &Type) -> TokenStream {
         Type::Array(item, n) => {
             let (item, n) = (default_value(&item.ty), *n as usize);
             quote!(vec![#item; #n])
+        }
+        Type::Tuple(_) => {
+            let items = ty.inner().into_iter().map(default_value);
+            quote!((#(#items),*))
         }
         _ => quote!(Default::default()),
     }

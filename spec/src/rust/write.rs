@@ -188,6 +188,13 @@ impl Generator<'_> {
                     })?;
                 }
             }
+            Type::Tuple(items) => {
+                let writes = items.iter().enumerate().map(|(at, item)| {
+                    let (at, write) = (Literal::usize_unsuffixed(at), write(item, u64::MAX));
+                    quote!({ let v = &v.#at; #write })
+                });
+                inside(&id, &quote!(#(#writes)*))
+            }
             Type::Optional(item) => {
                 let item = write(item, max);
                 quote! {
