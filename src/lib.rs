@@ -38,6 +38,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+use std::sync::{LazyLock, OnceLock};
+
 pub mod auth;
 #[cfg(feature = "capture")]
 pub mod capture;
@@ -61,3 +63,27 @@ mod generated {
 }
 
 pub use generated::*;
+
+static READ: OnceLock<wire::Protocol> = OnceLock::new();
+
+/// The protocol as data, with which units are shown: what was built in, unless a spec was read at run time.
+pub fn protocol() -> &'static wire::Protocol {
+    READ.get().unwrap_or_else(|| built_in())
+}
+
+/// The protocol that is built in, as data.
+pub fn built_in() -> &'static wire::Protocol {
+    static BUILT_IN: LazyLock<wire::Protocol> = LazyLock::new(|| {
+        let stored = include_bytes!(concat!(env!("OUT_DIR"), "/generated.tables"));
+        // they were stored when this library was built, by the same code that reads them
+        let tables = msgr2_tables::Tables::from_bytes(stored).unwrap_or_default();
+        wire::Protocol::new(tables, &field::FIELDS)
+    });
+    &BUILT_IN
+}
+
+/// Shows units from now on as another spec says, which was read at run time. What the tracker and the peers do stays as it
+/// was built. To be called before anything is shown, and once: `false` if it was called before.
+pub fn show_with(tables: msgr2_tables::Tables, names: &msgr2_tables::Names) -> bool {
+    READ.set(wire::Protocol::at_run_time(tables, names, &field::FIELDS, &Context::VARIABLES)).is_ok()
+}

@@ -2,14 +2,19 @@
 //! written.
 #![allow(clippy::unwrap_used)]
 
+mod agree;
+
 #[allow(clippy::all, unused, missing_docs, unreachable_pub)]
 mod invented {
     use msgr2::wire;
     include!(concat!(env!("OUT_DIR"), "/invented.rs"));
 }
 
+use std::sync::LazyLock;
+
+use agree::{Dice, agree, mutations, segments};
 use invented::{Action, Context, FindingKind, Guard, field, limits, messages, one, three, two_5, types};
-use msgr2::wire::{self, Duration, Segments, Text, Utime, Uuid, tree};
+use msgr2::wire::{self, Duration, Protocol, Text, Utime, Uuid, Walker, tree};
 use msgr2::wire::{Be, Blob, Bool, Composite, Encode, Error, FixedBytes, Kind, Reader, Recorded, Recorder, Sealed};
 use msgr2_spec::expr::parse_hex;
 use msgr2_spec::model::Role;
@@ -53,11 +58,53 @@ fn fits_json(shown: &str) -> bool {
     !shown.contains('\u{fffd}') && !shown.contains("NaN") && !shown.contains("inf")
 }
 
+/// The tables of all that.
+static PROTOCOL: LazyLock<Protocol> = LazyLock::new(|| {
+    let stored = include_bytes!(concat!(env!("OUT_DIR"), "/invented.tables"));
+    Protocol::new(msgr2_tables::Tables::from_bytes(stored).unwrap(), &field::FIELDS)
+});
+
+/// The layout of a type, by its name in Rust.
+fn layout(ty: &str) -> usize {
+    static IR: LazyLock<msgr2_spec::Ir> = LazyLock::new(|| {
+        let spec = msgr2_spec::Spec::from_folder(std::path::Path::new("tests/invented"));
+        spec.and_then(|spec| spec.resolve()).unwrap_or_else(|problems| panic!("{problems:?}"))
+    });
+    let (module, name) = ty.split_once("::").unwrap();
+    let (module, name) = (module.trim(), name.trim().split('<').next().unwrap().trim().to_lowercase());
+    let dialect = IR.dialects().find(|(_, dialect)| dialect.module() == module).map(|(id, _)| id);
+    // a dialect has what its parent has
+    let owners = IR.ancestry(dialect).map(Some).chain([None]);
+    let found = owners.into_iter().find_map(|owner| {
+        let same = |body: &msgr2_spec::ir::Body| {
+            body.dialect == owner && !body.is_message() && body.name.replace('_', "") == name
+        };
+        IR.bodies().find(|(_, body)| same(body))
+    });
+    found.unwrap_or_else(|| panic!("no layout of {ty}")).0.0
+}
+
+/// A type in both readers. A macro, because the type borrows from the bytes.
+macro_rules! both {
+    ($ty:ty, $bytes:expr, $context:expr) => {{
+        let (bytes, context): (&[u8], &Context) = ($bytes, $context);
+        static LAYOUT: LazyLock<usize> = LazyLock::new(|| layout(stringify!($ty)));
+        let numbers = context.numbers();
+        let (mut one, mut other) = (Reader::new(bytes), Reader::new(bytes));
+        let typed = |t: &mut Recorder| <$ty>::decode(&mut one, context, t).map(drop);
+        let walked = |t: &mut Recorder| Walker::new(&PROTOCOL, &numbers).structure(&mut other, *LAYOUT, t);
+        let read = agree(&(stringify!($ty), bytes), typed, walked);
+        assert!(read.is_err() || one.offset() == other.offset());
+        read
+    }};
+}
+
 /// Reads bytes as a type. What can be read must be written as the same bytes, with and without a trace, and shown as
 /// JSON that can be read back. A macro, because the type borrows from the bytes.
 macro_rules! check {
     ($ty:ty, $bytes:expr, $context:expr) => {{
         let (bytes, context): (&[u8], &Context) = ($bytes, $context);
+        let _ = both!($ty, bytes, context);
         let mut recorder = Recorder::new();
         let mut reader = Reader::new(bytes);
         let read = <$ty>::decode(&mut reader, context, &mut recorder);
@@ -353,6 +400,29 @@ fn bytes_by_hand_mean_what_they_should() {
 }
 
 #[test]
+fn both_readers_read_faults_alike() {
+    // what a reader was told decides, too
+    let told = [json!({}), json!({"shade": 1, "level": 1}), json!({"shade": 4, "level": 2})].map(context);
+    let hands = seeds().into_iter().map(|(name, _, bytes, _)| (row(name), hex(bytes)));
+    let fresh = TYPES.iter().map(|row| (row, row.1()));
+    let mut counts = [0u64; 2];
+    for (seed, (Row(_, _, check, _), bytes)) in hands.chain(fresh).enumerate() {
+        let mut dice = Dice::new(seed as u64);
+        for round in 0..mutations() {
+            let bytes = dice.mutate(std::slice::from_ref(&bytes)).concat();
+            counts[usize::from(check(&bytes, &told[round as usize % told.len()]).is_err())] += 1;
+        }
+    }
+    let secret = hex("02 02 0102 02000000 6161 01000000 62 03 010203 0405 0607");
+    let mut dice = Dice::new(1);
+    both!(types::Secretive, &secret, &told[0]).unwrap();
+    for _ in 0..mutations() {
+        let _ = both!(types::Secretive, &dice.mutate(std::slice::from_ref(&secret)).concat(), &told[0]);
+    }
+    assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
+}
+
+#[test]
 fn errors_name_field_and_byte() {
     let many_nothings = {
         let mut bytes = types::Nested::default().to_bytes().unwrap();
@@ -595,22 +665,16 @@ fn fields_are_known() {
     assert_eq!((FindingKind::Odd.info().name, FindingKind::Odd.info().filter), ("odd", "msgr2.finding.odd"));
 }
 
-/// Segments that follow each other in a view.
-fn segments(parts: &[Vec<u8>]) -> Segments<'_> {
-    let mut at = 0;
-    let mut list = [(0, &[][..]); 4];
-    for (index, slot) in list.iter_mut().enumerate() {
-        let part: &[u8] = parts.get(index).map_or(&[], |p| p);
-        *slot = (at, part);
-        at += part.len();
-    }
-    Segments::new(list)
-}
-
 macro_rules! check_frame {
     ($dialect:ident, $tag:expr, $parts:expr, $context:expr) => {{
         let (parts, context): (&[Vec<u8>], &Context) = ($parts, $context);
         let (view, tag) = (parts.concat(), $dialect::Tag($tag));
+        let typed = |t: &mut Recorder| $dialect::Frame::decode(tag, &segments(parts), context, t).map(drop);
+        let tables = PROTOCOL.dialect($dialect::NAME).unwrap();
+        let numbers = context.numbers();
+        let _ = agree(&(tag, parts), typed, |t| {
+            Walker::new(&PROTOCOL, &numbers).frame(tables, tag.0, &segments(parts), t, |_| ())
+        });
         let mut recorder = Recorder::new();
         let read = $dialect::Frame::decode(tag, &segments(parts), context, &mut recorder);
         match &read {
@@ -755,6 +819,12 @@ fn guards_and_actions_have_names() {
 }
 
 fn salute(text: &[u8]) -> Result<(three::Salute, usize), Error> {
+    let typed = |t: &mut Recorder| three::decode_banner(&mut Reader::new(text), &Context::default(), t).map(drop);
+    let tables = PROTOCOL.dialect(three::NAME).unwrap();
+    let walked = |t: &mut Recorder| {
+        Walker::new(&PROTOCOL, &Context::default().numbers()).banner(&mut Reader::new(text), tables, t, |_| ())
+    };
+    let _ = agree(&text, typed, walked);
     let mut reader = Reader::new(text);
     let read = three::decode_banner(&mut reader, &Context::default(), &mut ())?;
     Ok((read, reader.offset()))
@@ -937,6 +1007,14 @@ fn check_message(kind: u16, version: u16, parts: &[Vec<u8>], told: &Context) -> 
     let (view, segments) = (parts.concat(), segments(&framed));
     let mut recorder = Recorder::new();
     let kind = types::MessageType(kind);
+    let numbers = told.numbers();
+    let mut walker = Walker::new(&PROTOCOL, &numbers);
+    let known = messages::Body::decode(kind, version, &segments, told, &mut ()).is_some();
+    assert_eq!(walker.message(kind.0, version, &segments, &mut (), |_| ()).is_some(), known);
+    if known {
+        let typed = |t: &mut Recorder| messages::Body::decode(kind, version, &segments, told, t).unwrap().map(drop);
+        let _ = agree(&(kind, parts), typed, |t| walker.message(kind.0, version, &segments, t, |_| ()).unwrap());
+    }
     let silent = messages::Body::decode(kind, version, &segments, told, &mut ());
     let read = messages::Body::decode(kind, version, &segments, told, &mut recorder);
     assert_eq!(read, silent);

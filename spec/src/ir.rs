@@ -524,6 +524,12 @@ impl Field {
         matches!(self.when, Some(Condition { test: Test::More, .. }))
     }
 
+    /// Whether texts show its number in hexadecimal.
+    pub fn shown_in_hex(&self) -> bool {
+        let optional = self.conditional() || self.content.is_some();
+        self.display.base == Some(model::Base::Hex) && matches!(self.node.ty, Type::Scalar(_)) && !optional
+    }
+
     /// The most items or bytes.
     pub fn most(&self) -> u64 {
         self.max.as_ref().map_or(u64::MAX, |bound| bound.value)

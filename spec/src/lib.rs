@@ -2,8 +2,8 @@
 //!
 //! The YAML files beside this library say what is on the wire, who may send it when, and how it is shown.
 //! This library reads them ([`load`]), puts them together ([`Spec`]), resolves every name and expression in them
-//! ([`Ir`]), judges the result ([`lint`]), and writes Rust ([`rust`]), documentation ([`doc`]) and the JSON Schema for
-//! editors ([`schema`]).
+//! ([`Ir`]), judges the result ([`lint`]), and writes Rust ([`rust`]), tables for readers ([`tables`]), documentation ([`doc`]) and
+//! the JSON Schema for editors ([`schema`]).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -18,6 +18,7 @@ mod names;
 mod resolve;
 pub mod rust;
 mod spec;
+pub mod tables;
 
 pub use ir::Ir;
 pub use load::Problem;

@@ -36,8 +36,15 @@ pub(crate) struct Source {
     folder: Option<PathBuf>,
 }
 
+impl From<PathBuf> for Source {
+    fn from(folder: PathBuf) -> Self {
+        Source { folder: Some(folder) }
+    }
+}
+
 impl Source {
-    fn load(&self) -> Result<Ir> {
+    /// The spec, if it can be read.
+    pub(crate) fn load(&self) -> Result<Ir> {
         let spec = match &self.folder {
             Some(folder) => Spec::from_folder(folder),
             None => Spec::embedded(),

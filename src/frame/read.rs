@@ -2,8 +2,8 @@
 
 use super::head::{EPILOGUE_LEN, SEGMENT_CRC_LEN};
 use super::{Head, PREAMBLE_LEN, Revision, SEGMENT_SEED, crc32c};
-use crate::wire::{Composite, Error, Reader, Segments, Trace};
-use crate::{Context, field, v2_0, v2_1};
+use crate::wire::{Composite as _, Error, Reader, Segments, Trace, Walker};
+use crate::{built_in, field, v2_0, v2_1};
 
 /// A frame taken apart. Nothing is copied.
 #[derive(Clone, Debug)]
@@ -131,47 +131,42 @@ pub fn trace_envelope<T: Trace>(
     head: &Head,
     revision: Revision,
     frame: &[u8],
-    context: &Context,
     trace: &mut T,
     payload: impl FnOnce(&mut T),
 ) -> Result<(), Error> {
     let mut reader = Reader::new(frame);
-    let _: v2_0::Preamble = reader.composite(trace, field::COMMON_PREAMBLE, context)?;
+    Walker::new(built_in(), &[]).structure_in(&mut reader, field::COMMON_PREAMBLE, v2_0::Preamble::LAYOUT, trace)?;
     payload(trace);
     let mut at = PREAMBLE_LEN + head.lengths[0] as usize;
     if revision == Revision::V2_1 && head.lengths[0] > 0 {
-        block::<v2_1::SegmentCrc, T>(frame, at, SEGMENT_CRC_LEN, context, trace)?;
+        block(frame, at, SEGMENT_CRC_LEN, v2_1::SegmentCrc::LAYOUT, trace)?;
         at += SEGMENT_CRC_LEN;
     }
     at += head.lengths[1..].iter().map(|&n| n as usize).sum::<usize>();
     match revision {
-        Revision::V2_0 => boxed::<v2_0::Epilogue, T>(frame, at, EPILOGUE_LEN[0], context, trace),
-        Revision::V2_1 if head.num_segments > 1 => {
-            boxed::<v2_1::Epilogue, T>(frame, at, EPILOGUE_LEN[1], context, trace)
-        }
+        Revision::V2_0 => boxed(frame, at, EPILOGUE_LEN[0], v2_0::Epilogue::LAYOUT, trace),
+        Revision::V2_1 if head.num_segments > 1 => boxed(frame, at, EPILOGUE_LEN[1], v2_1::Epilogue::LAYOUT, trace),
         Revision::V2_1 => Ok(()),
     }
 }
 
 /// A block whose fields stand by themselves.
-fn block<'a, B: Composite<'a, Context>, T: Trace>(
-    frame: &'a [u8],
-    at: usize,
-    length: usize,
-    context: &Context,
-    trace: &mut T,
-) -> Result<(), Error> {
-    B::decode(&mut Reader::at(part_of(frame, at, length), at.min(frame.len())), context, trace).map(drop)
+fn block<T: Trace>(frame: &[u8], at: usize, length: usize, layout: usize, trace: &mut T) -> Result<(), Error> {
+    Walker::new(built_in(), &[]).structure(
+        &mut Reader::at(part_of(frame, at, length), at.min(frame.len())),
+        layout,
+        trace,
+    )
 }
 
 /// A block in a field of its own.
-pub(super) fn boxed<'a, B: Composite<'a, Context>, T: Trace>(
-    frame: &'a [u8],
+pub(super) fn boxed<T: Trace>(
+    frame: &[u8],
     at: usize,
     length: usize,
-    context: &Context,
+    layout: usize,
     trace: &mut T,
 ) -> Result<(), Error> {
     let mut reader = Reader::at(part_of(frame, at, length), at.min(frame.len()));
-    reader.composite::<B, _, _>(trace, field::COMMON_EPILOGUE, context).map(drop)
+    Walker::new(built_in(), &[]).structure_in(&mut reader, field::COMMON_EPILOGUE, layout, trace)
 }

@@ -66,6 +66,11 @@ pub enum ErrorKind {
     },
     /// A structure that is text reads otherwise here: other words, or something that is no lower-case hex digit.
     NotText,
+    /// Structures stand deeper in each other than a reader follows.
+    TooDeep {
+        /// How deep it does.
+        limit: usize,
+    },
     /// A union holds something else than the field says that decides over it. Only when writing.
     WrongCase,
     /// A field is set that the structure's version or condition excludes, or the other way round. Only when writing.
@@ -86,6 +91,7 @@ impl ErrorKind {
             ErrorKind::Incompatible { .. } => "incompatible",
             ErrorKind::NotBoolean { .. } => "not_boolean",
             ErrorKind::NotText => "not_text",
+            ErrorKind::TooDeep { .. } => "too_deep",
             ErrorKind::WrongCase => "wrong_case",
             ErrorKind::WrongPresence => "wrong_presence",
             ErrorKind::UnequalCounts => "unequal_counts",
@@ -106,6 +112,7 @@ impl fmt::Display for ErrorKind {
             }
             ErrorKind::NotBoolean { found } => write!(f, "neither 0 nor 1 but {found}"),
             ErrorKind::NotText => write!(f, "not the text that stands here"),
+            ErrorKind::TooDeep { limit } => write!(f, "stands in more than {limit} structures"),
             ErrorKind::WrongCase => write!(f, "not what the field says that decides over it"),
             ErrorKind::WrongPresence => write!(f, "set or missing against version or condition"),
             ErrorKind::UnequalCounts => write!(f, "differs in length from a list with the same count"),

@@ -12,6 +12,7 @@ mod finding;
 #[cfg(feature = "serde")]
 pub mod json;
 mod named;
+mod protocol;
 mod reader;
 mod record;
 mod role;
@@ -23,6 +24,7 @@ mod text;
 #[cfg(feature = "json")]
 pub mod tree;
 mod unseal;
+mod walk;
 mod writer;
 
 pub use blob::{Blob, Sealed, Text};
@@ -31,6 +33,7 @@ pub use error::{Error, ErrorKind, PathPart};
 pub use field::{Display, EnumInfo, EnumValue, Field, FieldInfo, Flag, FlagsInfo, Kind};
 pub use finding::{FindingInfo, Group, Severity};
 pub use named::{flag_word, open_enum};
+pub use protocol::Protocol;
 pub use reader::{Bound, NoTrace, Reader, Trace, Value};
 pub use record::{MOST_VIEWS, Node, Recorded, Recorder, View};
 pub use role::Role;
@@ -40,12 +43,15 @@ pub use show::{Brief, Join, JoinMap, Maybe, show_flags};
 pub use states::{Move, On, State};
 pub use text::TextReader;
 pub use unseal::{Redacted, Secrecy, Unseal};
+pub use walk::{Info, MOST_DEPTH, Walker};
 pub use writer::Writer;
 
 /// A structure, which reads itself field by field. `C` is the context that the spec declares.
 pub trait Composite<'a, C>: Sized {
     /// The fewest bytes that it takes.
     const MIN_SIZE: usize;
+    /// Its layout in the tables of its protocol.
+    const LAYOUT: usize;
 
     /// Reads it, and tells the trace each field.
     fn decode<T: Trace>(reader: &mut Reader<'a>, context: &C, trace: &mut T) -> Result<Self, Error>;

@@ -110,6 +110,12 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.at
     }
 
+    /// The same bytes, read from this place of the view.
+    #[inline]
+    pub(super) fn seek(&self, offset: usize) -> Reader<'a> {
+        Reader { at: offset.saturating_sub(self.base).min(self.bytes.len()), ..*self }
+    }
+
     /// The bytes that are left, which stay.
     pub(super) fn peek(&self) -> &'a [u8] {
         &self.bytes[self.at..]
@@ -389,7 +395,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn content<V, T: Trace>(
+    pub(super) fn content<V, T: Trace>(
         &mut self,
         trace: &mut T,
         field: Field,
@@ -415,7 +421,7 @@ impl<'a> Reader<'a> {
         self.exactly(length, max)
     }
 
-    fn exactly(&mut self, length: u64, max: u64) -> Result<Reader<'a>, Error> {
+    pub(super) fn exactly(&mut self, length: u64, max: u64) -> Result<Reader<'a>, Error> {
         if length > max {
             return Err(Error::new(ErrorKind::TooMany { found: length, limit: max }, self.offset()));
         }

@@ -21,6 +21,11 @@ impl<'r, 'a> TextReader<'r, 'a> {
         TextReader { reader, max, left: usize::try_from(max).unwrap_or(usize::MAX) }
     }
 
+    /// The place of the next byte in the view.
+    pub(super) fn offset(&self) -> usize {
+        self.reader.offset()
+    }
+
     /// Words that must stand here. Errors name the field beside them, and the first byte that differs.
     pub fn words(&mut self, beside: Field, words: &str) -> Result<(), Error> {
         let seen = self.seen();

@@ -32,9 +32,10 @@ impl Generator<'_> {
         let mut structs = TokenStream::new();
         let (mut variants, mut decodes, mut encodes, mut tags, mut infos) = (vec![], vec![], vec![], vec![], vec![]);
         let mut singles = vec![];
-        for (name, body) in dialect.tags.iter().map(|(name, body)| (name, &self.ir[*body])) {
+        for (name, body_id) in &dialect.tags {
+            let body = &self.ir[*body_id];
             if body.dialect == Some(id) {
-                structs.extend(if body.is_segmented() { self.segmented(body) } else { self.structure(body) });
+                structs.extend(if body.is_segmented() { self.segmented(body) } else { self.structure(*body_id) });
             }
             let BodyKind::Frame { number, .. } = body.kind else { continue };
             let (variant, constant, doc) = (type_ident(body), format_ident!("{}", constant(name)), &body.doc);

@@ -38,7 +38,7 @@ impl Generator<'_> {
         let shared = ir.enums.iter().enumerate().filter(|(_, e)| e.dialect.is_none());
         let enums: TokenStream = shared.map(|(index, _)| self.enumeration(EnumId(index))).collect();
         let flags: TokenStream = ir.flags.iter().map(|f| self.flag_word(f)).collect();
-        let structs: TokenStream = ir.types(None).map(|(_, s)| self.structure(s)).collect();
+        let structs: TokenStream = ir.types(None).map(|(id, _)| self.structure(id)).collect();
         let messages = self.messages();
         let dialects: TokenStream = ir.dialects().map(|(id, _)| self.dialect(id)).collect();
         let (limits, findings, words_of_moves) = (self.limits(), self.findings(), self.words_of_moves());
@@ -74,11 +74,26 @@ impl Generator<'_> {
             let (name, doc, ty) = (ident(name), &variable.doc, self.context_type(&variable.ty));
             quote!(#[doc = #doc] pub #name: Option<#ty>,)
         });
+        let (count, names) = (self.ir.context.len(), self.ir.context.keys());
+        let numbers = self.ir.context.iter().map(|(name, variable)| {
+            let (name, number) =
+                (ident(name), if matches!(variable.ty, Type::Enum(_)) { quote!(v.0) } else { quote!(v) });
+            quote!(self.#name.map(|v| #number as i64),)
+        });
         quote! {
             /// What a decoder must have been told, because the bytes don't say it.
             #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
             #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(default, deny_unknown_fields))]
             pub struct Context { #(#variables)* }
+            impl Context {
+                /// The names of the variables, in the order of the spec.
+                pub const VARIABLES: [&str; #count] = [#(#names),*];
+
+                /// The numbers in the order of the spec, as a [`wire::Walker`] takes them.
+                pub fn numbers(&self) -> [Option<i64>; #count] {
+                    [#(#numbers)*]
+                }
+            }
         }
     }
 
@@ -129,7 +144,7 @@ impl Generator<'_> {
     fn dialect(&self, id: DialectId) -> TokenStream {
         let dialect = &self.ir[id];
         let module = format_ident!("{}", dialect.module());
-        let structs: TokenStream = self.ir.types(Some(id)).map(|(_, s)| self.structure(s)).collect();
+        let structs: TokenStream = self.ir.types(Some(id)).map(|(id, _)| self.structure(id)).collect();
         let (frames, states) = (self.frames(id), self.states(dialect));
         let parent = match dialect.parent {
             Some(parent) => {

@@ -11,7 +11,8 @@ use crate::model::Base;
 use crate::names::{ident, pascal};
 
 impl Generator<'_> {
-    pub(super) fn structure(&self, body: &Body) -> TokenStream {
+    pub(super) fn structure(&self, id: BodyId) -> TokenStream {
+        let (body, layout) = (&self.ir[id], id.0);
         let type_name = type_ident(body);
         let kept: &[&str] = if body.keeps_extra() { &["extra"] } else { &[] };
         let declaration = self.declaration(body, kept);
@@ -32,6 +33,7 @@ impl Generator<'_> {
             #declaration
             impl<'a> wire::Composite<'a, Context> for #type_name #lifetime {
                 const MIN_SIZE: usize = #min_size;
+                const LAYOUT: usize = #layout;
                 fn decode<T: wire::Trace>(
                     r: &mut wire::Reader<'a>,
                     cx: &Context,
@@ -247,7 +249,6 @@ impl Generator<'_> {
         let access = quote!(self #(.#names)*);
         let (false, Some(field)) = (path.struct_v, fields.last()) else { return (quote!(#access.struct_v), false) };
         let (ty, optional) = (field.value(), field.conditional() || field.content.is_some());
-        let hex = field.display.base == Some(Base::Hex) && matches!(ty, Type::Scalar(_)) && !optional;
         let shown = match (ty, optional) {
             (Type::List(_) | Type::Counted(_) | Type::Array(..), false) => quote!(wire::Join(&#access)),
             (Type::Map(..), false) => quote!(wire::JoinMap(&#access)),
@@ -258,7 +259,7 @@ impl Generator<'_> {
             (Type::Optional(_), false) | (_, true) => quote!(wire::Maybe(&#access)),
             _ => access,
         };
-        (shown, hex)
+        (shown, field.shown_in_hex())
     }
 }
 

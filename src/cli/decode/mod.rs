@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use msgr2::capture::{Defragmenter, KeyFileError, Limits, Packet, Reassembler, add_key_files};
 use msgr2::tracker::{Knowledge, SECRETS_TYPE};
+use msgr2_spec::tables::{names, tables};
 
 use clock::{Clock, Column};
 use connections::Connections;
@@ -26,6 +27,8 @@ use filter::Filter;
 use input::Input;
 use passed::Unread;
 use print::{Printer, Scene, Style};
+
+use crate::spec::Source;
 
 /// As many bytes of a field's content are shown in text, unless something else is asked for.
 const TEXT_BYTES: usize = 64;
@@ -45,6 +48,10 @@ pub(crate) struct Args {
     /// stands for its files with `key` in their names. May be repeated. Keys that the capture itself holds are used too.
     #[arg(long, value_name = "FILE")]
     keyring: Vec<PathBuf>,
+    /// Show frames and messages as the spec in this folder says, not as the one that this program was built with. It is
+    /// a whole spec, such as `msgr2 spec lint` checks.
+    #[arg(long, value_name = "FOLDER")]
+    spec: Option<PathBuf>,
     /// Print JSON Lines: an object for each frame.
     #[arg(long)]
     json: bool,
@@ -69,6 +76,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let mut out = io::stdout().lock();
         serde_json::to_writer_pretty(&mut out, &schema::schema())?;
         return writeln!(out).map_err(Into::into);
+    }
+    if let Some(folder) = &args.spec {
+        let ir = Source::from(folder.clone()).load()?;
+        msgr2::show_with(tables(&ir), &names(&ir));
     }
     let max_bytes = args.max_bytes.unwrap_or(if args.json { 0 } else { TEXT_BYTES });
     let printer = Printer::new(Style { json: args.json, verbose: args.verbose, max_bytes });

@@ -2,8 +2,8 @@
 
 use crate::frame::read::{boxed, late};
 use crate::frame::{Head, Late, Opened, PREAMBLE_LEN, Revision};
-use crate::wire::{Composite, Error, Reader, Segments, Trace};
-use crate::{Context, field, v2_0, v2_1};
+use crate::wire::{Composite, Error, Reader, Segments, Trace, Walker};
+use crate::{Context, built_in, field, v2_0, v2_1};
 
 /// The bytes of a GCM tag.
 pub(super) const TAG_LEN: usize = crate::crypto::Gcm::TAG;
@@ -75,19 +75,18 @@ pub fn trace_view<T: Trace>(
     head: &Head,
     revision: Revision,
     view: &[u8],
-    context: &Context,
     trace: &mut T,
     payload: impl FnOnce(&mut T),
 ) -> Result<(), Error> {
     let mut reader = Reader::new(view);
-    let _: v2_0::Preamble = reader.composite(trace, field::COMMON_PREAMBLE, context)?;
+    Walker::new(built_in(), &[]).structure_in(&mut reader, field::COMMON_PREAMBLE, v2_0::Preamble::LAYOUT, trace)?;
     payload(trace);
     if !has_epilogue(head, revision) {
         return Ok(());
     }
     let at = epilogue(head, revision);
     match revision {
-        Revision::V2_0 => boxed::<v2_0::SecureEpilogue, T>(view, at, EPILOGUE_LEN, context, trace),
-        Revision::V2_1 => boxed::<v2_1::SecureEpilogue, T>(view, at, EPILOGUE_LEN, context, trace),
+        Revision::V2_0 => boxed(view, at, EPILOGUE_LEN, v2_0::SecureEpilogue::LAYOUT, trace),
+        Revision::V2_1 => boxed(view, at, EPILOGUE_LEN, v2_1::SecureEpilogue::LAYOUT, trace),
     }
 }

@@ -401,7 +401,7 @@ impl Connection {
             }
         };
         if let Some(frame) = &frame {
-            body::judge_msg(unit, frame, &segments, &self.context);
+            body::judge_msg(unit, frame, &segments);
         }
         for rule in frame.as_ref().map(broken_rules).unwrap_or_default() {
             unit.report(FindingKind::RuleBroken, HEADER_LEN, length, rule);

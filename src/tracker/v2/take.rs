@@ -50,7 +50,7 @@ impl Connection {
             }
         };
         if let Some(frame) = &frame {
-            body::judge_message(unit, frame, segments, &self.context);
+            body::judge_message(unit, frame, segments);
             self.learn(unit, frame, segments);
         }
         match (tag, &frame) {

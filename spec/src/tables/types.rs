@@ -1,0 +1,69 @@
+//! Types: widths instead of names, and how many bytes they take at least.
+
+use msgr2_tables as to;
+
+use super::Maker;
+use crate::expr::Scalar;
+use crate::ir::*;
+
+impl Maker<'_> {
+    pub(super) fn node(&self, node: &Node) -> to::Node {
+        to::Node { field: node.field.0, ty: self.ty(&node.ty) }
+    }
+
+    fn ty(&self, ty: &Type) -> to::Type {
+        match ty {
+            Type::Scalar(scalar) => plain(*scalar),
+            Type::Enum(id) => plain(self.ir[*id].base),
+            Type::Flags(id) => plain(self.ir[*id].base),
+            Type::Struct(id) => to::Type::Struct(id.0),
+            Type::Blob(prefix) => to::Type::Blob(prefix.min_size() as u8),
+            Type::Rest => to::Type::Rest,
+            Type::Sized => to::Type::Sized,
+            Type::Empty => to::Type::Empty,
+            Type::List(item) => self.items(to::Count::Prefix, item),
+            Type::Counted(item) => self.items(to::Count::Measured, item),
+            Type::Array(item, n) => self.items(to::Count::Fixed(*n), item),
+            Type::Map(entry, key, value) => to::Type::Items(Box::new(to::Items {
+                count: to::Count::Prefix,
+                item: to::Item::Entry(entry.0, self.node(key), self.node(value)),
+                min_size: self.ir.min_size(&key.ty) + self.ir.min_size(&value.ty),
+            })),
+            Type::Optional(item) => to::Type::Optional(Box::new(self.node(item))),
+            Type::Union(union) => to::Type::Union(Box::new(self.union(union))),
+        }
+    }
+
+    fn items(&self, count: to::Count, item: &Node) -> to::Type {
+        let min_size = self.ir.min_size(&item.ty);
+        to::Type::Items(Box::new(to::Items { count, item: to::Item::One(self.node(item)), min_size }))
+    }
+
+    fn union(&self, union: &Union) -> to::Union {
+        let cases = union.cases.iter().map(|case| to::Case {
+            name: case.name.clone(),
+            first: case.first,
+            last: case.last,
+            node: self.node(&case.node),
+        });
+        to::Union { by: self.operand(&union.by), cases: cases.collect(), other: union.other.0 }
+    }
+}
+
+fn plain(scalar: Scalar) -> to::Type {
+    let size = scalar.min_size() as u8;
+    match scalar {
+        Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => to::Type::Unsigned(size),
+        Scalar::S8 | Scalar::S16 | Scalar::S32 | Scalar::S64 => to::Type::Signed(size),
+        Scalar::U16Be | Scalar::U32Be | Scalar::U64Be => to::Type::BigEndian(size),
+        Scalar::F32 | Scalar::F64 => to::Type::Float(size),
+        Scalar::Bool => to::Type::Bool,
+        Scalar::Text => to::Type::Text,
+        Scalar::Bytes(n) => to::Type::Bytes(n),
+        Scalar::Ipv4 => to::Type::Ipv4,
+        Scalar::Ipv6 => to::Type::Ipv6,
+        Scalar::Uuid => to::Type::Uuid,
+        Scalar::Utime => to::Type::Time,
+        Scalar::Duration => to::Type::Duration,
+    }
+}
