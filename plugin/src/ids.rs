@@ -24,6 +24,9 @@ pub(crate) struct Ids {
     pub flags: *mut c_int,
     flag_words: Vec<(&'static FlagsInfo, usize)>,
     flags_of: Vec<usize>,
+    /// For each entry of the spec's table whose numbers may be negative and have names: another field under the same filter,
+    /// see [`crate::register`].
+    pub twins: *mut c_int,
     /// An expert info for each kind of note.
     pub experts: *mut ws::expert_field,
 }
@@ -60,6 +63,7 @@ pub(crate) fn ids() -> &'static Ids {
         Ids {
             fields: leak(FIELDS.len()),
             subtrees: leak(SUBTREES),
+            twins: leak(FIELDS.len()),
             flags: leak(count.max(1)),
             flag_words,
             flags_of,
@@ -78,6 +82,13 @@ impl Ids {
     pub(crate) fn field_at(&self, index: u16) -> c_int {
         // SAFETY: the table's own indices are below its length.
         unsafe { *self.fields.add(usize::from(index)) }
+    }
+
+    /// The id of the field by which negative numbers are found by name; -1 if the field has none.
+    #[inline]
+    pub(crate) fn twin_at(&self, index: u16) -> c_int {
+        // SAFETY: as above.
+        unsafe { *self.twins.add(usize::from(index)) }
     }
 
     /// The id of the subtree below a field, or of the protocol's.

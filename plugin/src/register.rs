@@ -79,6 +79,12 @@ unsafe fn fields(proto: c_int, ids: &Ids) {
         // SAFETY: the id's place lasts for good.
         let id = unsafe { ids.fields.add(index) };
         infos.push(info(id, field.label, field.filter, kind, display, strings, field.doc));
+        if has_twin(field) {
+            // SAFETY: as above.
+            let id = unsafe { ids.twins.add(index) };
+            let hex = ws::BASE_HEX as u32;
+            infos.push(info(id, field.label, field.filter, ws::FT_UINT32, hex, ptr::null(), field.doc));
+        }
     }
     for (word, first) in ids.flag_words() {
         for (index, flag) in word.flags.iter().enumerate() {
@@ -90,6 +96,13 @@ unsafe fn fields(proto: c_int, ids: &Ids) {
     let count = infos.len() as c_int;
     // SAFETY: the array lasts for good.
     unsafe { ws::proto_register_field_array(proto, infos.leak().as_mut_ptr(), count) }
+}
+
+/// Whether negative numbers of the field have names. Wireshark makes an unsigned number of a name in a filter, which no
+/// signed field is equal to. So packets with a negative number get a hidden field beside the shown one, with the same bits
+/// as an unsigned number: `== "eacces"` finds that one, `== -13` the other.
+fn has_twin(field: &FieldInfo) -> bool {
+    matches!(field.kind, Kind::Enum(1 | 2 | 4, info) if info.signed && info.values.iter().any(|value| value.number < 0))
 }
 
 fn info(
@@ -304,5 +317,21 @@ unsafe extern "C" fn come_last() {
                 ws::dissector_add_uint(TCP_PORT.as_ptr(), port.into(), handle);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_negative_number_with_a_name_has_a_twin() {
+        let signed = |field: &&FieldInfo| match field.kind {
+            Kind::Enum(_, info) => info.values.iter().any(|value| value.number < 0),
+            _ => false,
+        };
+        let all: Vec<&FieldInfo> = FIELDS.iter().filter(signed).collect();
+        assert!(!all.is_empty());
+        assert!(all.iter().all(|field| has_twin(field)));
     }
 }

@@ -174,7 +174,13 @@ unsafe fn add(
             }
             Value::U32(n) => ws::proto_tree_add_uint(tree, hf, tvb, start, length, n),
             Value::U64(n) => ws::proto_tree_add_uint64(tree, hf, tvb, start, length, n),
-            Value::I32(n) => ws::proto_tree_add_int(tree, hf, tvb, start, length, n),
+            Value::I32(n) => {
+                let twin = ids.twin_at(item.field);
+                if n < 0 && twin != -1 {
+                    ws::proto_item_set_hidden(ws::proto_tree_add_uint(tree, twin, tvb, start, length, n as u32));
+                }
+                ws::proto_tree_add_int(tree, hf, tvb, start, length, n)
+            }
             Value::I64(n) => ws::proto_tree_add_int64(tree, hf, tvb, start, length, n),
             Value::Bool(truth) => ws::proto_tree_add_boolean(tree, hf, tvb, start, length, truth.into()),
             Value::F32(x) => ws::proto_tree_add_float(tree, hf, tvb, start, length, x),

@@ -29,6 +29,7 @@ pub fn facts(unit: &Unit) -> Vec<(Field, Fact)> {
     add(field::COMMON_MODE, text(framed.then(|| unit.mode.name())));
     add(field::COMMON_SENDER, text(unit.sender.map(|role| role.name())));
     add(field::COMMON_VERDICT, text(unit.verdict.map(|verdict| verdict.name())));
+    add(field::COMMON_CRC, text(unit.crc.map(|crc| crc.name())));
     add(field::COMMON_OPENED, unit.opened().map(Fact::Truth));
     add(field::COMMON_FRAME_LEN, number(unit.frame_len().map(u64::from)));
     let parts = [field::COMMON_FRONT_LEN, field::COMMON_MIDDLE_LEN, field::COMMON_DATA_LEN];

@@ -63,6 +63,8 @@ pub struct Unit {
     pub keys: SealKeys,
     /// Of a message: what it is.
     pub message: Option<MessageType>,
+    /// Of a frame that is protected by CRCs: what they are worth.
+    pub crc: Option<Verdict>,
 }
 
 /// What a unit is.
@@ -214,6 +216,7 @@ impl Unit {
             sealed: None,
             keys: SealKeys::default(),
             message: None,
+            crc: None,
         }
     }
 

@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 
 use msgr2::FINDINGS;
 use msgr2::field::FIELDS;
-use msgr2::wire::Kind;
+use msgr2::frame::{self, Revision};
+use msgr2::types::Errno;
+use msgr2::v2_1::{AuthBadMethod, Frame};
+use msgr2::wire::{EnumInfo, FieldInfo, Kind};
 
-use crate::common::{With, capture, captures, file, keyring_of, msgr2, run, tshark, wireshark};
+use crate::common::packets::{self, Segment, Wire, conversation};
+use crate::common::{Scratch, With, capture, captures, file, keyring_of, msgr2, run, tshark, wireshark};
 use crate::pdml::{self, Item, Packet};
 use crate::table::fields;
 
@@ -292,6 +296,9 @@ fn places_are_those_that_the_codec_read() {
             decode.arg("--keyring").arg(keyring);
         }
         let (mut shown, mut decoded) = (shown_places(&units(&packets)), decoded_places(&run(&mut decode)));
+        // what isn't there the codec tells all the same
+        decoded.iter_mut().for_each(|places| places.retain(|place| place.2 > 0));
+        shown.iter_mut().for_each(|places| places.retain(|place| place.2 > 0));
         let name = format!("{} with {keyring:?}", path.display());
         if keyring.is_none() {
             // of what is encrypted `msgr2 decode` tells but once
@@ -370,5 +377,38 @@ fn innermost(item: &Item, place: (usize, usize), what: &str, leaves: &mut Vec<(u
         let within = child.pos >= place.0 && child.pos + child.size <= place.1;
         assert!(within, "{what}: {} reaches out of {}", child.showname, item.showname);
         innermost(child, place_of(child), what, leaves);
+    }
+}
+
+/// The fields whose numbers may be negative and have names, with those.
+fn signed_enumerations() -> impl Iterator<Item = (&'static FieldInfo, &'static EnumInfo)> {
+    let signed = |field: &'static FieldInfo| match field.kind {
+        Kind::Enum(_, info) if info.signed && info.values.iter().any(|value| value.number < 0) => Some((field, info)),
+        _ => None,
+    };
+    FIELDS.iter().filter_map(signed)
+}
+
+#[test]
+fn a_negative_number_is_found_by_its_name_and_by_itself() {
+    const FILTER: &str = "msgr2.auth_bad_method.result";
+    let (_, info) = signed_enumerations().find(|(field, _)| field.filter == FILTER).unwrap();
+    let mut said = conversation(&capture("crc-mon-cephx.pcap"))[..2].to_vec();
+    for value in info.values {
+        let refused = AuthBadMethod { result: Errno(value.number as i32), ..Default::default() };
+        let bytes = frame::encode(Revision::V2_1, &Frame::AuthBadMethod(refused)).unwrap().to_vec();
+        said.push(Segment { client: false, bytes });
+    }
+    let mut wire = Wire::new();
+    wire.connection("192.0.2.1:20000", "192.0.2.2:3300", &said);
+    let scratch = Scratch::new();
+    let path = scratch.file("errors.pcap");
+    packets::write(&path, &wire.packets);
+    let found =
+        |value: &str| tshark(&path, ["-Y", &format!("{FILTER} == {value}"), "-T", "fields", "-e", "frame.number"]);
+    for value in info.values {
+        let (by_name, by_number) = (found(&format!("\"{}\"", value.name)), found(&value.number.to_string()));
+        assert_eq!(by_name.lines().count(), 1, "{}", value.name);
+        assert_eq!(by_name, by_number, "{}", value.name);
     }
 }

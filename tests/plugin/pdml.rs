@@ -21,7 +21,8 @@ pub(crate) struct Item {
 pub(crate) fn read(text: &str) -> Vec<Packet> {
     let mut packets: Vec<Packet> = Vec::new();
     let mut open: Vec<Item> = Vec::new();
-    for line in text.lines().map(str::trim) {
+    // what is hidden is for filters alone
+    for line in text.lines().map(str::trim).filter(|line| !line.contains(" hide=\"yes\"")) {
         if line == "<packet>" {
             packets.push(Packet::default());
         } else if line.starts_with("<proto ") || line.starts_with("<field ") {

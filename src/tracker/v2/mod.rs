@@ -17,7 +17,7 @@ use secure::Secure;
 
 use super::order::{self, Facts, Order};
 use super::search;
-use super::unit::{Direction, Mode, Unit, UnitKind};
+use super::unit::{Direction, Mode, Unit, UnitKind, Verdict};
 use super::{BANNER_PREFIX, Knowledge, Step};
 use crate::auth::cephx::passive::Shut;
 use crate::frame::{self, Check, Dialect, Head, HeadError, PREAMBLE_LEN, Revision};
@@ -282,7 +282,13 @@ impl Connection {
         } else {
             self.auth.heard(direction, bytes);
         }
-        self.take(&mut unit, &head, &frame::open(&head, revision, bytes, self.check));
+        let opened = frame::open(&head, revision, bytes, self.check);
+        unit.crc = Some(match opened.bad_crc {
+            Some(_) => Verdict::Bad,
+            None if unit.cut || self.check == Check::Nothing => Verdict::Unchecked,
+            None => Verdict::Good,
+        });
+        self.take(&mut unit, &head, &opened);
         Step::Unit(unit)
     }
 
@@ -296,6 +302,7 @@ impl Connection {
         self.gap(direction);
         let next = search::next_preamble(&bytes[1..], more).map_or_else(|kept| bytes.len() - kept, |at| at + 1);
         let mut unit = self.unit(UnitKind::Lost, direction, next);
+        unit.crc = matches!(error, HeadError::BadCrc { .. }).then_some(Verdict::Bad);
         unit.report(kind, 0, PREAMBLE_LEN, error.to_string());
         Step::Unit(unit)
     }
