@@ -10,10 +10,11 @@ mod with_examples;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use agree::{Dice, agree, mutations, segments};
 use bytes::Bytes;
-use common::{captures, keyring_of, shared};
+use common::{Scratch, capture, captures, file, keyring_of, msgr2, run, shared};
 use listen::listen;
 use msgr2::field::FIELDS;
 use msgr2::frame::{self, Check, Dialect, secure};
@@ -207,6 +208,74 @@ fn examples_of_structures() {
     }
     println!("structures: {counts:?} read and refused");
     assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
+}
+
+#[test]
+fn a_spec_is_read_at_run_time() {
+    let folder = Scratch::new();
+    let mut files = Vec::new();
+    copy(&file("spec"), &folder.file("spec"), &mut files);
+    let mon = folder.file("spec/messages/mon.yaml");
+    let text = fs::read_to_string(&mon).unwrap();
+    // one field is called otherwise, and of another less is known
+    let text = text.replace("name: what,", "name: wanted,").replace("{what}", "I want {wanted}");
+    let text = text.replace("{name: hostname, type: string", "{name: host, type: blob");
+    fs::write(&mon, text).unwrap();
+    let decode = |spec: Option<&Path>| {
+        let mut command = msgr2();
+        command.arg("decode").arg(capture("none-mon.pcap"));
+        if let Some(spec) = spec {
+            command.arg("--spec").arg(spec);
+        }
+        let line = run(&mut command);
+        let json = run(command.arg("--json"))
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect::<Vec<serde_json::Value>>();
+        (line, json)
+    };
+    let ((lines, frames), (told, read)) = (decode(None), decode(Some(&folder.file("spec"))));
+    assert_eq!((lines.lines().count(), frames.len()), (told.lines().count(), read.len()));
+    assert!(told.contains("I want {config=0") && !lines.contains("I want"), "{told}");
+    let mut seen = 0;
+    for (mut frame, read) in frames.into_iter().zip(read) {
+        if let Some(serde_json::Value::Object(body)) = frame["fields"].get_mut("mon_subscribe") {
+            let (what, hostname) = (body.remove("what").unwrap(), body.remove("hostname").unwrap());
+            let host: String = hostname.as_str().unwrap().bytes().map(|byte| format!("{byte:02x}")).collect();
+            body.insert("wanted".into(), what);
+            body.insert("host".into(), host.into());
+            seen += 1;
+        }
+        // all else is as it was
+        assert_eq!(frame, read);
+    }
+    assert!(seen > 0);
+    // what is wrong is told with its place, and nothing is shown
+    fs::write(folder.file("spec/messages/more.yaml"), "messages:\n  mon_get_map:\n    doc: [\n").unwrap();
+    let failed =
+        msgr2().arg("decode").arg("--spec").arg(folder.file("spec")).arg(capture("none-mon.pcap")).output().unwrap();
+    let said = String::from_utf8(failed.stderr).unwrap();
+    assert!(!failed.status.success() && failed.stdout.is_empty() && said.contains("messages/more.yaml:"), "{said}");
+    fs::remove_file(folder.file("spec/messages/more.yaml")).unwrap();
+    for path in files.iter().rev() {
+        if path.is_dir() { fs::remove_dir(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+}
+
+/// Copies a folder's YAML files.
+fn copy(from: &Path, to: &Path, made: &mut Vec<PathBuf>) {
+    fs::create_dir(to).unwrap();
+    made.push(to.to_owned());
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target, made);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            fs::copy(&path, &target).unwrap();
+            made.push(target);
+        }
+    }
 }
 
 /// The segments of a frame, and how its dialect is called.

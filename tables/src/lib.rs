@@ -231,6 +231,8 @@ pub enum Type {
     Empty,
     /// Items.
     Items(Box<Items>),
+    /// Values behind each other.
+    Tuple(Vec<Node>),
     /// A byte 0, or a byte 1 and a value.
     Optional(Box<Node>),
     /// What a number decides.
@@ -243,9 +245,11 @@ pub struct Items {
     /// How many there are.
     pub count: Count,
     /// What each of them is.
-    pub item: Item,
+    pub item: Node,
     /// The fewest bytes that one takes.
     pub min_size: usize,
+    /// They are pairs of a key and a value, which texts show as such.
+    pub map: bool,
 }
 
 /// How many items there are.
@@ -257,15 +261,6 @@ pub enum Count {
     Measured,
     /// Always so many.
     Fixed(u32),
-}
-
-/// An item.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Item {
-    /// A value.
-    One(Node),
-    /// A field around a key and its value.
-    Entry(FieldId, Node, Node),
 }
 
 /// What a number decides; if no case has the number, all bytes that are left are kept.

@@ -24,19 +24,19 @@ impl Maker<'_> {
             Type::List(item) => self.items(to::Count::Prefix, item),
             Type::Counted(item) => self.items(to::Count::Measured, item),
             Type::Array(item, n) => self.items(to::Count::Fixed(*n), item),
-            Type::Map(entry, key, value) => to::Type::Items(Box::new(to::Items {
-                count: to::Count::Prefix,
-                item: to::Item::Entry(entry.0, self.node(key), self.node(value)),
-                min_size: self.ir.min_size(&key.ty) + self.ir.min_size(&value.ty),
-            })),
+            Type::Map(entry, key, value) => {
+                let pair = to::Type::Tuple(vec![self.node(key), self.node(value)]);
+                let min_size = self.ir.min_size(&key.ty) + self.ir.min_size(&value.ty);
+                items(to::Count::Prefix, to::Node { field: entry.0, ty: pair }, min_size, true)
+            }
+            Type::Tuple(items) => to::Type::Tuple(items.iter().map(|item| self.node(item)).collect()),
             Type::Optional(item) => to::Type::Optional(Box::new(self.node(item))),
             Type::Union(union) => to::Type::Union(Box::new(self.union(union))),
         }
     }
 
     fn items(&self, count: to::Count, item: &Node) -> to::Type {
-        let min_size = self.ir.min_size(&item.ty);
-        to::Type::Items(Box::new(to::Items { count, item: to::Item::One(self.node(item)), min_size }))
+        items(count, self.node(item), self.ir.min_size(&item.ty), false)
     }
 
     fn union(&self, union: &Union) -> to::Union {
@@ -48,6 +48,10 @@ impl Maker<'_> {
         });
         to::Union { by: self.operand(&union.by), cases: cases.collect(), other: union.other.0 }
     }
+}
+
+fn items(count: to::Count, item: to::Node, min_size: usize, map: bool) -> to::Type {
+    to::Type::Items(Box::new(to::Items { count, item, min_size, map }))
 }
 
 fn plain(scalar: Scalar) -> to::Type {

@@ -4,7 +4,7 @@
 use std::fmt::{self, Display as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use msgr2_tables::{Count, Field, Item, Items, Node, Path, Piece, Type};
+use msgr2_tables::{Count, Field, Items, Node, Path, Piece, Type};
 
 use super::{Scope, Walker, value};
 use crate::wire::{
@@ -110,6 +110,11 @@ impl<'p> Walker<'p> {
                 Summary { walker: &walker, scope, pieces }.fmt(f)
             }
             Type::Items(items) => self.show_items(f, r, scope, field, items),
+            Type::Tuple(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+                // only pairs of maps have a text
+                f.write_str(if index > 0 { "=" } else { "" })?;
+                self.show_value(f, r, scope, field, item)
+            }),
             Type::Optional(item) => match again(u8::read(r))? {
                 0 => Ok(()),
                 _ => self.show_value(f, r, scope, field, item),
@@ -137,20 +142,13 @@ impl<'p> Walker<'p> {
             Count::Measured => self.measure(scope, field),
             Count::Fixed(count) => count.into(),
         };
-        let (open, close) = if matches!(items.item, Item::One(_)) { ("[", "]") } else { ("{", "}") };
+        let (open, close) = if items.map { ("{", "}") } else { ("[", "]") };
         f.write_str(open)?;
         for index in 0..count {
             if index > 0 {
                 f.write_str(",")?;
             }
-            match &items.item {
-                Item::One(item) => self.show_value(f, r, scope, field, item)?,
-                Item::Entry(_, key, value) => {
-                    self.show_value(f, r, scope, field, key)?;
-                    f.write_str("=")?;
-                    self.show_value(f, r, scope, field, value)?;
-                }
-            }
+            self.show_value(f, r, scope, field, &items.item)?;
         }
         f.write_str(close)
     }
@@ -179,7 +177,7 @@ impl<'p> Walker<'p> {
         match ty {
             Type::Struct(id) => self.protocol.layout(*id).summary.is_some(),
             Type::Bytes(_) | Type::Blob(_) | Type::Rest | Type::Sized | Type::Empty => false,
-            Type::Items(_) | Type::Optional(_) | Type::Union(_) => false,
+            Type::Items(_) | Type::Tuple(_) | Type::Optional(_) | Type::Union(_) => false,
             _ => true,
         }
     }

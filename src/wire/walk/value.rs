@@ -1,6 +1,6 @@
 //! Values: what stands in a field.
 
-use msgr2_tables::{Constant, Count, Field, Item, Items, Node, Type, Union};
+use msgr2_tables::{Constant, Count, Field, Items, Node, Type, Union};
 
 use super::{Scope, Walker};
 use crate::wire::{
@@ -109,6 +109,10 @@ impl<'p> Walker<'p> {
         match &node.ty {
             Type::Struct(layout) => self.composite(r, self.protocol.field(node.field), *layout, t),
             Type::Items(items) => self.items(r, scope, field, node, items, max, t),
+            Type::Tuple(items) => {
+                let id = self.protocol.field(node.field);
+                r.group(t, id, |r, t| items.iter().try_for_each(|item| self.value(r, scope, field, item, u64::MAX, t)))
+            }
             Type::Optional(item) => {
                 let id = self.protocol.field(node.field);
                 r.optional(t, id, |r, t| self.value(r, scope, field, item, max, t)).map(drop)
@@ -141,13 +145,7 @@ impl<'p> Walker<'p> {
             Count::Measured => Some(self.measure(scope, field)),
             Count::Fixed(count) => Some(count.into()),
         };
-        let item = |r: &mut Reader<'b>, t: &mut T| match &items.item {
-            Item::One(item) => self.value(r, scope, field, item, u64::MAX, t),
-            Item::Entry(entry, key, value) => r.group(t, self.protocol.field(*entry), |r, t| {
-                self.value(r, scope, field, key, u64::MAX, t)?;
-                self.value(r, scope, field, value, u64::MAX, t)
-            }),
-        };
+        let item = |r: &mut Reader<'b>, t: &mut T| self.value(r, scope, field, &items.item, u64::MAX, t);
         match count {
             None => r.list(t, id, bound, item).map(drop),
             Some(count) => r.counted(t, id, count, bound, item).map(drop),
