@@ -30,7 +30,7 @@ pub use facts::{Fact, facts};
 pub use key_types::{KeyOwner, KeyUse};
 pub use knowledge::{Knowledge, SECRETS_TYPE};
 pub use seals::SealKeys;
-pub use show::{Line, Shown, show};
+pub use show::{AnyFrame, Line, Shown, frame_of, show};
 pub use stream::{Event, Stream};
 pub use unit::{Direction, Finding, Mode, Relation, RelationKind, Sealed, Unit, UnitKind, Verdict};
 

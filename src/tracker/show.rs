@@ -28,6 +28,32 @@ pub fn show<'a, T: Trace>(unit: &'a Unit, bytes: &'a [u8], trace: &mut T) -> Sho
     Shown { unit, bytes }
 }
 
+/// A frame as the value that the codec makes of it.
+#[derive(Debug)]
+pub enum AnyFrame<'a> {
+    /// One of v2.0 or v2.1.
+    Shipped(v2_1::Frame<'a>),
+    /// One of the proposal.
+    Proposal(proposal::Frame<'a>),
+}
+
+/// The frame in a unit's bytes. Nothing if it is no frame, is compressed, or can't be read.
+pub fn frame_of<'a>(unit: &Unit, bytes: &'a [u8]) -> Option<AnyFrame<'a>> {
+    let bytes = &bytes[..bytes.len().min(unit.length as usize)];
+    let shipped = |tag, segments: &Segments<'a>| {
+        v2_1::Frame::decode(v2_1::Tag(tag), segments, &unit.context, &mut ()).ok().map(AnyFrame::Shipped)
+    };
+    match unit.kind {
+        UnitKind::Frame(head) if !head.compressed() => shipped(head.tag, &segments(unit, &head, bytes)),
+        UnitKind::Segments(head) => shipped(head.tag, &one_behind_the_other(&head, bytes)),
+        UnitKind::Plain(head) => {
+            let payload = behind(frame::proposal::HEADER_LEN.min(bytes.len()), bytes);
+            proposal::Frame::decode(head.tag, &payload, &unit.context, &mut ()).ok().map(AnyFrame::Proposal)
+        }
+        _ => None,
+    }
+}
+
 fn tell<T: Trace>(unit: &Unit, bytes: &[u8], walker: &mut Walker<'_>, trace: &mut T) {
     match unit.kind {
         UnitKind::Banner => {

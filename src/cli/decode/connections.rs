@@ -201,14 +201,12 @@ impl<W: Write> Connections<W> {
         }
         let subject = Subject { place, scene, unit, bytes, record };
         if connection.wanted {
-            let printed = self.printer.line(subject, &self.filter, &mut self.out)?;
-            self.told.lines += u64::from(printed);
-            return Ok(());
+            self.told.lines += 1;
+            return self.printer.line(subject, &mut self.out);
         }
         let mut line = Vec::new();
-        if self.printer.line(subject, &self.filter, &mut line)? {
-            connection.hold(&line, &mut self.held);
-        }
+        self.printer.line(subject, &mut line)?;
+        connection.hold(&line, &mut self.held);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use msgr2::auth::EntityName;
 use msgr2::peer::socket_addr;
 use msgr2::proposal;
-use msgr2::tracker::{Direction, Shown, Unit, UnitKind, show};
+use msgr2::tracker::{AnyFrame, Direction, Unit, UnitKind, frame_of};
 use msgr2::types::{CephxRequestBody, EntityAddr, EntityType};
 use msgr2::v2_0::AuthRequestPayload;
 use msgr2::v2_1;
@@ -68,9 +68,10 @@ impl Ends {
             return;
         }
         let (from, to) = (unit.direction, unit.direction.other());
-        match show(unit, bytes, &mut ()) {
-            Shown::Frame(v2_1::Frame::Hello(hello), _) => self.add(from, Name { kind: hello.entity_type, id: None }),
-            Shown::Frame(v2_1::Frame::AuthRequest(request), _) => match &request.payload {
+        let Some(frame) = frame_of(unit, bytes) else { return };
+        match frame {
+            AnyFrame::Shipped(v2_1::Frame::Hello(hello)) => self.add(from, Name { kind: hello.entity_type, id: None }),
+            AnyFrame::Shipped(v2_1::Frame::AuthRequest(request)) => match &request.payload {
                 Some(AuthRequestPayload::None(none)) => self.add_entity(from, (&none.entity).try_into().ok()),
                 Some(AuthRequestPayload::Cephx(cephx)) => match &cephx.body {
                     CephxRequestBody::Mon(mon) => self.add_entity(from, (&mon.entity).try_into().ok()),
@@ -79,7 +80,7 @@ impl Ends {
                 },
                 _ => {}
             },
-            Shown::Frame(v2_1::Frame::AuthDone(done), _) => {
+            AnyFrame::Shipped(v2_1::Frame::AuthDone(done)) => {
                 let named = self.ends[to as usize].iter().find(|name| name.id.is_some());
                 if let Some(name) = named
                     && done.global_id != 0
@@ -88,13 +89,13 @@ impl Ends {
                     book.ids.insert(done.global_id, name.clone());
                 }
             }
-            Shown::Frame(v2_1::Frame::ClientIdent(ident), _) => self.ident(from, ident.gid, &ident.addrs.addrs, book),
-            Shown::Frame(v2_1::Frame::ServerIdent(ident), _) => self.ident(from, ident.gid, &ident.addrs.addrs, book),
-            Shown::Plain(proposal::Frame::AuthRequest(request), _) => {
+            AnyFrame::Shipped(v2_1::Frame::ClientIdent(ident)) => self.ident(from, ident.gid, &ident.addrs.addrs, book),
+            AnyFrame::Shipped(v2_1::Frame::ServerIdent(ident)) => self.ident(from, ident.gid, &ident.addrs.addrs, book),
+            AnyFrame::Proposal(proposal::Frame::AuthRequest(request)) => {
                 let id = String::from_utf8_lossy(&request.entity_id).into_owned();
                 self.add(from, Name { kind: request.entity_type, id: Some(id) });
             }
-            Shown::Plain(proposal::Frame::Ident(ident), _) => {
+            AnyFrame::Proposal(proposal::Frame::Ident(ident)) => {
                 self.add(from, Name { kind: ident.entity_type, id: None });
                 self.ident(from, ident.gid.cast_signed(), &ident.addrs, book);
             }

@@ -5,10 +5,9 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use msgr2::auth::EntityName;
 use msgr2::info;
-use msgr2::tracker::{Shown, Unit};
+use msgr2::tracker::Unit;
 use msgr2::types::{EntityType, MessageType};
 use msgr2::wire::{EnumInfo, Severity};
-use msgr2::{proposal, v2_1};
 
 use super::print::{OTHER_NAMES, name};
 
@@ -128,15 +127,12 @@ impl Filter {
         streams.is_empty() && tags.is_empty() && types.is_empty() && entities.is_empty() && findings.is_empty()
     }
 
-    /// Whether a unit may be shown, as far as can be said without a look at its fields.
+    /// Whether a unit may be shown.
     pub(super) fn allows(&self, stream: u32, unit: &Unit) -> bool {
-        let stream = any(&self.streams, |wanted| *wanted == stream);
-        stream && any(&self.tags, |tag| tag.is(unit)) && any(&self.findings, |least| has(unit, *least))
-    }
-
-    /// Whether a unit may be shown for what is in it.
-    pub(super) fn allows_content(&self, shown: &Shown<'_>) -> bool {
-        any(&self.types, |wanted| of_message(shown) == Some(*wanted))
+        any(&self.streams, |wanted| *wanted == stream)
+            && any(&self.tags, |tag| tag.is(unit))
+            && any(&self.types, |wanted| unit.message == Some(*wanted))
+            && any(&self.findings, |least| has(unit, *least))
     }
 }
 
@@ -156,15 +152,6 @@ impl Tag {
 
 fn has(unit: &Unit, least: Least) -> bool {
     unit.findings.iter().any(|finding| finding.kind.info().severity >= least.severity())
-}
-
-/// The type of the message in a frame.
-fn of_message(shown: &Shown<'_>) -> Option<MessageType> {
-    match shown {
-        Shown::Frame(v2_1::Frame::Message(message), _) => Some(message.header.r#type),
-        Shown::Plain(proposal::Frame::Msg(message), _) => Some(message.header.r#type),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

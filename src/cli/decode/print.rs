@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 
 use super::clock::Clock;
 use super::files::Files;
-use super::filter::Filter;
 
 /// Fields that lead to other packets, which are printed together.
 const LINKS: [Field; 2] = [field::COMMON_SIGNS, field::COMMON_RESUMES];
@@ -102,33 +101,19 @@ impl Printer {
         self.style.verbose
     }
 
-    /// Writes a unit as text of one or more lines, unless the filter doesn't let it through: then false. What is large is not
-    /// kept.
-    pub(super) fn line(&mut self, subject: Subject<'_>, filter: &Filter, out: &mut impl Write) -> io::Result<bool> {
+    /// Writes a unit as text of one or more lines. What is large is not kept.
+    pub(super) fn line(&mut self, subject: Subject<'_>, out: &mut impl Write) -> io::Result<()> {
         let Subject { place, unit, bytes, .. } = subject;
         self.recorder.clear();
         if !self.style.json && !self.style.verbose {
-            let shown = show(unit, bytes, &mut ());
-            if !filter.allows_content(&shown) {
-                return Ok(false);
-            }
-            self.text(subject, &shown, out)?;
-            return Ok(true);
+            return self.text(subject, &show(unit, bytes, &mut ()), out);
         }
         let grant = self.fields.grant(place.packet, std::mem::take(&mut self.captured));
         self.recorder.set_limit(grant.amount.try_into().unwrap_or(usize::MAX));
         let shown = show(unit, bytes, &mut self.recorder);
         self.recorder.finish(bytes.len());
         self.fields.spend(self.recorder.nodes().len() as u64);
-        if !filter.allows_content(&shown) {
-            return Ok(false);
-        }
-        if self.style.json {
-            self.json(subject, out)?;
-        } else {
-            self.text(subject, &shown, out)?;
-        }
-        Ok(true)
+        if self.style.json { self.json(subject, out) } else { self.text(subject, &shown, out) }
     }
 
     fn text(&self, subject: Subject<'_>, shown: &Shown<'_>, out: &mut impl Write) -> io::Result<()> {

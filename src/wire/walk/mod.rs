@@ -300,11 +300,15 @@ impl<'p> Walker<'p> {
             (struct_v, part) = self.header(r, layout, t)?;
         }
         // what a length ends is read from a part of its own
-        let r = part.as_mut().unwrap_or(r);
-        let bytes = [r.clone()];
+        let own = part.as_mut().unwrap_or(&mut *r);
+        let bytes = [own.clone()];
         match &layout.text {
-            Some(_) => self.text(r, layout, base, t)?,
-            None => self.part(r, self.scope(layout, &bytes, base, struct_v), 0, t)?,
+            Some(_) => self.text(own, layout, base, t)?,
+            None => self.part(own, self.scope(layout, &bytes, base, struct_v), 0, t)?,
+        }
+        if let Some(part) = &part {
+            // the items of its lists count for what is around it
+            r.join(part);
         }
         self.depth -= 1;
         let [bytes] = bytes;

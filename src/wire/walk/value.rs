@@ -71,7 +71,7 @@ impl<'p> Walker<'p> {
     ) -> Result<(), Error> {
         let (id, start) = (self.protocol.field(field.node.field), r.offset());
         let bytes = self.content(r, scope, field).map_err(|e| e.within(id))?;
-        Reader::content(t, id, start, bytes, |r, t| match &content.ty {
+        r.content(t, id, start, bytes, |r, t| match &content.ty {
             // the field around the bytes stands for these two
             Type::Union(union) => self.union(r, scope, field, union, t),
             Type::Struct(layout) => self.read(r, *layout, t),
