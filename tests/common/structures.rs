@@ -10,6 +10,7 @@ macro_rules! with_examples {
             types::CephxSessionRequest,
             types::EntityAddr,
             types::MessageHeader,
+            types::Pong,
             v2_0::Banner,
             v2_0::Preamble,
             v2_0::Epilogue,
