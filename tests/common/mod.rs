@@ -1,5 +1,5 @@
 //! What the tests share that run programs: the programs themselves, and captures.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 pub(crate) mod packets;
 

@@ -155,11 +155,11 @@ pub unsafe fn ends(pinfo: *const raw::packet_info) -> Option<(SocketAddr, Socket
     // SAFETY: addresses of these types have so many bytes, which live as long as the dissection.
     unsafe {
         let address = |address: &raw::address| -> Option<IpAddr> {
-            match address.type_ as u32 {
-                kind if kind == raw::AT_IPv4 as u32 && !address.data.is_null() => {
+            match address.type_ as raw::address_type {
+                kind if kind == raw::AT_IPv4 && !address.data.is_null() => {
                     Some(address.data.cast::<[u8; 4]>().read_unaligned().into())
                 }
-                kind if kind == raw::AT_IPv6 as u32 && !address.data.is_null() => {
+                kind if kind == raw::AT_IPv6 && !address.data.is_null() => {
                     Some(address.data.cast::<[u8; 16]>().read_unaligned().into())
                 }
                 _ => None,
