@@ -63,7 +63,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
                 ir.dialects.len(),
                 ir.bodies.iter().filter(|body| !body.is_message()).count(),
                 ir.enums.iter().filter(|e| e.dialect.is_none()).count() + ir.flags.len(),
-                message_types.map_or(0, |e| e.values.len()),
+                message_types.map_or(0, |e| e.says.values.len()),
             )
         }
         Command::Schema => msgr2_spec::schema(),

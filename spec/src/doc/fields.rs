@@ -1,5 +1,7 @@
 //! Tables of fields, and examples.
 
+use std::ops::RangeInclusive;
+
 use super::Doc;
 use super::text::{Page, code, prose};
 use crate::ir::*;
@@ -45,6 +47,15 @@ impl Doc<'_> {
             }
             None => {}
         }
+        if let Some(each) = &field.each {
+            text.push_str(&format!(", one for each item of {}", name(&each.list)));
+        }
+        if let Some(length) = &field.length {
+            text.push_str(&format!(", as long as {} says", self.number(length)));
+        }
+        for (variable, operand) in &field.given {
+            text.push_str(&format!(", told {} = {}", self.context_link(*variable), self.number(operand)));
+        }
         match &field.max {
             Some(Bound { limit: Some(limit), .. }) => text.push_str(&format!(", at most [{limit}](#limit-{limit})")),
             Some(Bound { value, .. }) => text.push_str(&format!(", at most {value}")),
@@ -62,20 +73,39 @@ impl Doc<'_> {
         match ty {
             Type::List(item) => of("list", &[item]),
             Type::Counted(item) => of("counted", &[item]),
+            Type::Items(item) => of("rest", &[item]),
             Type::Optional(item) => of("optional", &[item]),
             Type::Map(_, key, value) => of("map", &[key, value]),
             Type::Array(item, n) => format!("array&lt;{}, {n}>", self.ty(&item.ty)),
             Type::Union(union) => {
-                let by = match &union.by.origin {
-                    Origin::Context(at) => self.context_link(*at),
-                    Origin::Path(_) => code(&union.by.name),
+                let by = self.number(&union.by);
+                let case = |case: &Case| {
+                    let members = self.members(union, case).map(|members| format!(" ({members})")).unwrap_or_default();
+                    format!("{}{members}: {}", code(&case.name), self.ty(&case.node.ty))
                 };
-                let case = |case: &Case| format!("{}: {}", code(&case.name), self.ty(&case.node.ty));
                 let cases: Vec<String> = union.cases.iter().map(case).collect();
                 format!("what {by} says ({}; else bytes)", cases.join(", "))
             }
             other => self.type_link(other).unwrap_or_else(|| self.ir.written(other).replace('<', "&lt;")),
         }
+    }
+
+    fn number(&self, operand: &Operand) -> String {
+        match &operand.origin {
+            Origin::Context(at) => self.context_link(*at),
+            Origin::Path(_) => code(&operand.name),
+        }
+    }
+
+    /// The numbers of a case that has a name of its own for them.
+    fn members(&self, union: &Union, case: &Case) -> Option<String> {
+        let names = if let Type::Enum(id) = union.by.ty { Some(&self.ir[id].says.values) } else { None };
+        let member = |range: &RangeInclusive<i64>| {
+            let named = names.and_then(|names| names.iter().find(|(_, value)| value.number == *range.start()));
+            named.map_or_else(|| range.start().to_string(), |(name, _)| name.clone())
+        };
+        let members: Vec<String> = case.numbers.iter().map(member).collect();
+        (members.len() > 1 || names.is_some() && members.first() != Some(&case.name)).then(|| members.join(", "))
     }
 
     fn context_link(&self, at: usize) -> String {
@@ -93,7 +123,7 @@ impl Doc<'_> {
         }
         parts.extend(field.when.as_ref().map(|when| match when.test {
             Test::More => "bytes are left".to_owned(),
-            Test::Compare(..) => code(&when.text),
+            _ => code(&when.text),
         }));
         if let Some(release) = &field.release {
             let since =

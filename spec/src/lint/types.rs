@@ -23,7 +23,7 @@ impl Lint<'_> {
                 let what = format!("`{}` takes all bytes that are left, so no other can follow it", self.ir[*id].name);
                 self.report(site, what);
             }
-            Type::Rest if place == Place::Item => {
+            Type::Rest | Type::Items(_) if place == Place::Item => {
                 self.report(site, "`rest` takes all bytes that are left, so no other can follow it");
             }
             Type::Scalar(Scalar::Bytes(n)) if *n == 0 || *n > MOST_FIXED => {
@@ -43,7 +43,7 @@ impl Lint<'_> {
     /// Whether a type takes all bytes that are left. A union does, when none of its cases holds.
     pub(super) fn greedy(&self, ty: &Type) -> bool {
         match ty {
-            Type::Rest | Type::Union(_) => true,
+            Type::Rest | Type::Items(_) | Type::Union(_) => true,
             Type::Struct(id) => {
                 let s = &self.ir[*id];
                 let bounded = s.versioned.as_ref().is_some_and(|v| v.compat.is_some());
@@ -60,11 +60,12 @@ impl Lint<'_> {
         match ty {
             Type::Scalar(scalar) => *scalar == Scalar::Bytes(0),
             Type::Enum(_) | Type::Flags(_) | Type::Blob(_) | Type::List(_) | Type::Map(..) | Type::Optional(_) => false,
-            Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Union(_) => true,
+            Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Items(_) | Type::Union(_) => true,
             Type::Array(item, n) => *n == 0 || self.may_be_empty(&item.ty),
             Type::Struct(id) => {
                 let s = &self.ir[*id];
-                s.versioned.is_none() && s.fields.iter().all(|f| f.conditional() || self.may_be_empty(&f.node.ty))
+                let empty = |f: &Field| f.conditional() || f.length.is_some() || self.may_be_empty(&f.node.ty);
+                s.versioned.is_none() && s.fields.iter().all(empty)
             }
         }
     }

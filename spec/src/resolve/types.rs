@@ -70,7 +70,7 @@ impl Resolver<'_> {
     /// A type that has no parts, which may be a name of the spec; nothing if it has parts.
     pub(super) fn plain(&self, dialect: Option<DialectId>, ty: &Expression) -> Result<Option<Type>, String> {
         Ok(Some(match (ty.name.as_str(), &ty.arguments[..]) {
-            ("list" | "counted" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
+            ("list" | "counted" | "rest" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
             ("array", [T(_), Number(n)]) if u32::try_from(*n).is_ok() => return Ok(None),
             ("bytes", [Number(n)]) if u32::try_from(*n).is_ok() => Type::Scalar(Scalar::Bytes(*n as u32)),
             ("blob", []) => Type::Blob(Prefix::U32),
@@ -117,6 +117,7 @@ impl Resolver<'_> {
                 let item = Box::new(self.part(naming, item)?);
                 let ty = match (name, rest) {
                     ("list", _) => Type::List(item),
+                    ("rest", _) => Type::Items(item),
                     (_, [Number(n)]) => Type::Array(item, *n as u32),
                     _ => Type::Counted(item),
                 };
@@ -135,7 +136,7 @@ impl Resolver<'_> {
     }
 
     /// The field that is the number of a list's items.
-    fn list(&mut self, naming: &Naming<'_>) -> FieldId {
+    pub(super) fn list(&mut self, naming: &Naming<'_>) -> FieldId {
         let shown = Display { label: naming.display.label.clone(), ..Display::default() };
         let row = Naming { display: &shown, ..*naming }.row(Kind::List);
         let row = FieldInfo { filter: format!("{}.count", naming.own_filter()), ..row };
@@ -162,7 +163,7 @@ impl Resolver<'_> {
             Type::Struct(id) => Kind::Struct(self.written[id.0].summary.is_some()),
             Type::Blob(_) | Type::Rest | Type::Sized => Kind::Bytes,
             Type::Empty => Kind::Struct(false),
-            Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Array(..) => Kind::List,
+            Type::List(_) | Type::Counted(_) | Type::Items(_) | Type::Map(..) | Type::Array(..) => Kind::List,
             Type::Optional(_) => Kind::Present,
             Type::Union(_) => Kind::Switch,
         }
