@@ -220,13 +220,16 @@ fn seeds() -> Vec<(&'static str, Value, &'static str, Value)> {
              02000000 01 80
              01000000 01000000 01 02
              01000000 1f90
+             02000000 05 01000000 61 06 00000000
+             c0000201 01 0100 0200 01 02 aabb
              03000000",
             json!({
                 "rows": [[7], []], "maybe": [null, 5, null], "names": [["a", [{"x": 1, "y": 2}]]],
                 "deep": [[9, [[1, null], [2, "b"]]]], "grid": [["0x1", "0x2"], ["0x3", "0x4"], ["0x5", "0x6"]],
                 "some": ["aabb"], "number": "0x1f", "place": null, "blobs": ["", "ccdd"], "colours": ["red", 9],
                 "marks": [["DOT"], ["RESERVED"]], "maps": [[[1, 2]]], "ports": ["0x1f90"], "nothing": null,
-                "nothings": [null, null, null],
+                "nothings": [null, null, null], "pairs": [[5, "a"], [6, ""]],
+                "three": ["192.0.2.1", "red", [{"x": 1, "y": 2}, "aabb"]],
             }),
         ),
         ("types::Constants", json!({}), "01 0102 fbffffff 01 01 cafed00d 00 07", json!({"more": 0, "end": 7})),
@@ -416,6 +419,7 @@ fn errors_name_field_and_byte() {
         bytes[at..].copy_from_slice(&2000_u32.to_le_bytes());
         bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()
     };
+    let pairs = format!("{}01000000 05", "00".repeat(45));
     let cases = [
         ("types::Scalars", "01 02", "incomplete", "u16", 1),
         ("types::BytesOfAllKinds", "04 00000000", "too_many", "tiny", 1),
@@ -435,6 +439,7 @@ fn errors_name_field_and_byte() {
         ("types::Nested", "ffffffff", "too_many", "rows", 0),
         ("types::Nested", "00000000 ffffffff 00", "incomplete", "maybe[1]", 9),
         ("types::Nested", "00000000 01000000 02", "not_boolean", "maybe[0]", 8),
+        ("types::Nested", &pairs, "incomplete", "pairs[0].second", 50),
         (
             "types::Nested",
             "00000000 00000000 01000000 01000000 61 01000000 0100",
@@ -442,7 +447,7 @@ fn errors_name_field_and_byte() {
             "names[0].entry.value[0].y",
             23,
         ),
-        ("types::Nested", &many_nothings, "too_many", "nothings", 45),
+        ("types::Nested", &many_nothings, "too_many", "nothings", 59),
         ("types::Constants", "02", "not_constant", "one", 0),
         ("types::Constants", "01 0201", "not_constant", "two", 1),
         ("types::Constants", "01 0102 05000000", "not_constant", "minus", 3),

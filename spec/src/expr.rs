@@ -9,6 +9,8 @@ use nom::combinator::{all_consuming, map, map_res, opt, recognize, value};
 use nom::multi::{many0, separated_list1};
 use nom::sequence::{delimited, pair, preceded};
 use nom::{IResult, Parser};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// A type expression: a name, and what stands behind it in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,22 @@ pub struct Expression {
     pub name: String,
     /// What stands in angle brackets.
     pub arguments: Vec<Argument>,
+    /// The alias that was written for it: its name, and all of it.
+    pub alias: Option<(String, String)>,
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (index, argument) in self.arguments.iter().enumerate() {
+            f.write_str(if index == 0 { "<" } else { ", " })?;
+            match argument {
+                Argument::Type(ty) => ty.fmt(f)?,
+                Argument::Number(n) => n.fmt(f)?,
+            }
+        }
+        f.write_str(if self.arguments.is_empty() { "" } else { ">" })
+    }
 }
 
 /// What stands in the angle brackets of a type expression.
@@ -28,84 +46,33 @@ pub enum Argument {
     Number(i64),
 }
 
-/// The integer in front of a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prefix {
-    /// One byte.
-    U8,
-    /// Two bytes, little-endian.
-    U16,
-    /// Four bytes, little-endian.
-    U32,
-}
-
-impl Prefix {
-    /// Its bytes.
-    pub fn size(self) -> usize {
-        match self {
-            Prefix::U8 => 1,
-            Prefix::U16 => 2,
-            Prefix::U32 => 4,
+macro_rules! scalars {
+    ($($name:literal $scalar:ident $size:literal,)*) => {
+        /// A type that the wire layer knows by itself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
+        #[allow(missing_docs)] // the names say it
+        pub enum Scalar {
+            $($scalar,)*
+            Bytes(u32),
         }
-    }
+
+        /// Names and fewest bytes.
+        const SCALARS: &[(&str, Scalar, usize)] = &[$(($name, Scalar::$scalar, $size),)*];
+    };
 }
 
-/// A type that the wire layer knows by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
-pub enum Scalar {
-    U8,
-    U16,
-    U32,
-    U64,
-    S8,
-    S16,
-    S32,
-    S64,
-    U16Be,
-    U32Be,
-    U64Be,
-    F32,
-    F64,
-    Bool,
-    Text,
-    Bytes(u32),
-    Ipv4,
-    Ipv6,
-    Uuid,
-    Utime,
-    Duration,
+scalars! {
+    "u8" U8 1, "u16" U16 2, "u32" U32 4, "u64" U64 8, "s8" S8 1, "s16" S16 2, "s32" S32 4, "s64" S64 8,
+    "u16be" U16Be 2, "u32be" U32Be 4, "u64be" U64Be 8, "f32" F32 4, "f64" F64 8, "bool" Bool 1, "string" Text 4,
+    "ipv4" Ipv4 4, "ipv6" Ipv6 16, "uuid" Uuid 16, "utime" Utime 8, "duration" Duration 8,
 }
-
-const SCALARS: &[(&str, Scalar)] = &[
-    ("u8", Scalar::U8),
-    ("u16", Scalar::U16),
-    ("u32", Scalar::U32),
-    ("u64", Scalar::U64),
-    ("s8", Scalar::S8),
-    ("s16", Scalar::S16),
-    ("s32", Scalar::S32),
-    ("s64", Scalar::S64),
-    ("u16be", Scalar::U16Be),
-    ("u32be", Scalar::U32Be),
-    ("u64be", Scalar::U64Be),
-    ("f32", Scalar::F32),
-    ("f64", Scalar::F64),
-    ("bool", Scalar::Bool),
-    ("string", Scalar::Text),
-    ("ipv4", Scalar::Ipv4),
-    ("ipv6", Scalar::Ipv6),
-    ("uuid", Scalar::Uuid),
-    ("utime", Scalar::Utime),
-    ("duration", Scalar::Duration),
-];
 
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self, SCALARS.iter().find(|(_, scalar)| scalar == self)) {
-            (Scalar::Bytes(n), _) => write!(f, "bytes<{n}>"),
-            (_, Some((name, _))) => f.write_str(name),
-            (other, None) => write!(f, "{other:?}"),
+        match self {
+            Scalar::Bytes(n) => write!(f, "bytes<{n}>"),
+            scalar => f.write_str(scalar.entry().0),
         }
     }
 }
@@ -113,19 +80,16 @@ impl fmt::Display for Scalar {
 impl Scalar {
     /// The scalar of a name.
     pub fn named(name: &str) -> Option<Scalar> {
-        SCALARS.iter().find(|(n, _)| *n == name).map(|(_, scalar)| *scalar)
+        SCALARS.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
+    }
+
+    fn entry(self) -> (&'static str, Scalar, usize) {
+        SCALARS.iter().find(|entry| entry.1 == self).copied().unwrap_or(("bytes", self, 0))
     }
 
     /// The fewest bytes that it takes.
     pub fn min_size(self) -> usize {
-        match self {
-            Scalar::U8 | Scalar::S8 | Scalar::Bool => 1,
-            Scalar::U16 | Scalar::S16 | Scalar::U16Be => 2,
-            Scalar::U32 | Scalar::S32 | Scalar::U32Be | Scalar::F32 | Scalar::Text | Scalar::Ipv4 => 4,
-            Scalar::U64 | Scalar::S64 | Scalar::U64Be | Scalar::F64 | Scalar::Utime | Scalar::Duration => 8,
-            Scalar::Ipv6 | Scalar::Uuid => 16,
-            Scalar::Bytes(n) => n as usize,
-        }
+        if let Scalar::Bytes(n) = self { n as usize } else { self.entry().2 }
     }
 
     /// Whether it is an integer with a sign.
@@ -175,12 +139,13 @@ fn expression(input: &str) -> IResult<&str, Expression> {
     let expression = |(name, arguments): (&str, Option<Vec<Argument>>)| Expression {
         name: name.to_owned(),
         arguments: arguments.unwrap_or_default(),
+        alias: None,
     };
     map((identifier, opt(arguments)), expression).parse(input)
 }
 
 /// The most types in each other.
-const MOST_NESTED: usize = 16;
+pub(crate) const MOST_NESTED: usize = 16;
 
 /// Reads a type expression.
 pub fn parse_type(text: &str) -> Result<Expression, String> {
@@ -193,7 +158,8 @@ pub fn parse_type(text: &str) -> Result<Expression, String> {
 /// What is said of a text that is no type.
 pub(crate) fn no_type(text: &str) -> String {
     format!(
-        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, blob, rest, rest<T>"
+        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, tuple<A, B>, blob, rest, \
+         rest<T>"
     )
 }
 
@@ -220,7 +186,8 @@ pub enum Number {
 }
 
 /// A comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Operator {
     /// Equal.
     Equal,
@@ -301,7 +268,8 @@ pub enum Piece {
 }
 
 /// How a field stands in a text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// As it stands elsewhere.
     #[default]
@@ -371,63 +339,4 @@ pub fn parse_hex(text: &str) -> Result<Vec<Vec<u8>>, String> {
             Ok(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_nest() {
-        let ty = parse_type("map<u64, list<bytes<4>>>").unwrap();
-        let inner = parse_type("list<bytes<4>>").unwrap();
-        assert_eq!((ty.name.as_str(), &ty.arguments[1]), ("map", &Argument::Type(inner.clone())));
-        let Argument::Type(bytes) = &inner.arguments[0] else { panic!("{inner:?}") };
-        assert_eq!(bytes.arguments, [Argument::Number(4)]);
-        for wrong in ["", "list<u8", "a b", "list<>", "list<u8,>", "<u8>"] {
-            assert!(parse_type(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn conditions() {
-        assert_eq!(parse_condition("more"), Ok(Condition::More));
-        assert_eq!(
-            parse_condition("a & 0x10"),
-            Ok(Condition::Compare("a".into(), Operator::AnyBit, Number::Plain(16)))
-        );
-        let other = Condition::Compare("$mode".into(), Operator::NotEqual, Number::Plain(-1));
-        assert_eq!(parse_condition("$mode != -1"), Ok(other.clone()));
-        let named = Condition::Compare("a.b".into(), Operator::AtMost, Number::Named("RED".into()));
-        assert_eq!(parse_condition("a.b <= RED"), Ok(named.clone()));
-        let both = Condition::All(vec![named.clone(), other.clone()]);
-        assert_eq!(parse_condition("a.b <= RED and $mode != -1"), Ok(both.clone()));
-        let either = Condition::Any(vec![other.clone(), both]);
-        assert_eq!(parse_condition("$mode != -1 or a.b <= RED and $mode != -1"), Ok(either));
-        for wrong in ["a = 1", "a == 1 and", "more and a == 1", "a == 1 or or b == 1", "a"] {
-            assert!(parse_condition(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn templates() {
-        let pieces = parse_template("v{type}:{addr.port}").unwrap();
-        assert_eq!(pieces.len(), 4);
-        assert_eq!(pieces[3], Piece::Field(vec!["addr".into(), "port".into()], Format::Plain));
-        let inner = vec![Piece::Text(" in ".into()), Piece::Field(vec!["b".into()], Format::Hex)];
-        assert_eq!(
-            parse_template("{?a.b: in {b:x}}{}").unwrap(),
-            [Piece::If(vec!["a".into(), "b".into()], inner), Piece::Value]
-        );
-        for wrong in ["{", "{a:}", "{a:y}", "{?a}", "{?a:{b}", "}", &"{?a:".repeat(9)] {
-            assert!(parse_template(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn hex() {
-        assert_eq!(parse_hex("01 ff|"), Ok(vec![vec![1, 255], vec![]]));
-        assert!(parse_hex("1").is_err());
-        assert!(parse_hex("zz").is_err());
-    }
 }

@@ -4,18 +4,20 @@
 use std::ops::{Deref, Index, Range, RangeInclusive};
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
 
-use crate::expr::{Format, Operator, Prefix, Scalar};
+use crate::expr::{Format, Operator, Scalar};
 use crate::load::Problem;
 use crate::model;
-use crate::model::{At, Described, Display, Finding, From, Limit, Role, Versioned};
+use crate::model::{Alias, At, Described, Display, Finding, From, Limit, Role, Versioned};
 use crate::names::constant;
 
 /// Items by name, each with the place where it stands.
 pub type Section<T> = IndexMap<String, Placed<T>>;
 
 /// The whole spec.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Ir {
     /// Fields that no single type owns.
     pub common: Section<Common>,
@@ -25,6 +27,8 @@ pub struct Ir {
     pub limits: Section<Limit>,
     /// What the tracker reports.
     pub findings: Section<Finding>,
+    /// Other names for types, which have been replaced wherever they stand.
+    pub aliases: Section<Alias>,
     /// Conditions between moves.
     pub guards: Section<Described>,
     /// What is done in moves.
@@ -39,13 +43,15 @@ pub struct Ir {
     /// Dialects, parents before children.
     pub dialects: Vec<Dialect>,
     /// What Wireshark registers, JSON names and errors cite: fields by the name of their constant.
+    #[serde(with = "indexmap::map::serde_seq")]
+    #[schemars(with = "Vec<(String, FieldInfo)>")]
     pub fields: IndexMap<String, FieldInfo>,
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $id:ident: $item:ident in $list:ident;)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    ($($id:ident: $item:ident in $list:ident,)*) => {$(
+        #[doc = concat!("A place in [`Ir::", stringify!($list), "`].")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         pub struct $id(pub usize);
 
         impl Index<$id> for Ir {
@@ -58,20 +64,12 @@ macro_rules! ids {
 }
 
 ids! {
-    /// The place of an enum in [`Ir::enums`].
-    EnumId: Enum in enums;
-    /// The place of a word of bits in [`Ir::flags`].
-    FlagsId: Flags in flags;
-    /// The place of a body in [`Ir::bodies`].
-    BodyId: Body in bodies;
-    /// The place of a dialect in [`Ir::dialects`].
-    DialectId: Dialect in dialects;
-    /// The place of a field in [`Ir::fields`].
-    FieldId: FieldInfo in fields;
+    EnumId: Enum in enums, FlagsId: Flags in flags, BodyId: Body in bodies, DialectId: Dialect in dialects,
+    FieldId: FieldInfo in fields,
 }
 
 /// Where something stands in the spec files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Site {
     /// The file's path below the spec's folder.
     pub path: String,
@@ -95,7 +93,7 @@ impl Site {
 }
 
 /// Something, and where it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Placed<T> {
     /// Where it stands.
     pub site: Site,
@@ -111,18 +109,16 @@ impl<T> Deref for Placed<T> {
 }
 
 /// A field that no single type owns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Common {
     /// Its value.
     pub node: Node,
-    /// One sentence.
-    pub doc: String,
     /// How it is shown.
     pub display: Display,
 }
 
 /// A variable that the decoder is given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Variable {
     /// An enum, or an unsigned integer.
     pub ty: Type,
@@ -131,7 +127,7 @@ pub struct Variable {
 }
 
 /// Numbers with names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Enum {
     /// Where it stands.
     pub site: Site,
@@ -146,7 +142,7 @@ pub struct Enum {
 }
 
 /// Bits with names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Flags {
     /// Where they stand.
     pub site: Site,
@@ -159,16 +155,26 @@ pub struct Flags {
 }
 
 /// A value on the wire, and the field as which a reader shows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Node {
     /// The field; of a list its count, of an optional value whether there is one.
     pub field: FieldId,
     /// What it is.
     pub ty: Type,
+    /// The alias that the spec writes for it: its name, and all of it.
+    pub alias: Option<(String, String)>,
+}
+
+impl Node {
+    /// A value for which no alias is written.
+    pub fn new(field: FieldId, ty: Type) -> Self {
+        Node { field, ty, alias: None }
+    }
 }
 
 /// A type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Type {
     /// A type that the wire layer knows by itself.
     Scalar(Scalar),
@@ -178,8 +184,8 @@ pub enum Type {
     Flags(FlagsId),
     /// A structure.
     Struct(BodyId),
-    /// Bytes behind their length.
-    Blob(Prefix),
+    /// Bytes behind their length, which is such an integer.
+    Blob(Scalar),
     /// All bytes that are left.
     Rest,
     /// Bytes whose length another field gives.
@@ -198,6 +204,8 @@ pub enum Type {
     Map(FieldId, Box<Node>, Box<Node>),
     /// A byte 0, or a byte 1 and a value.
     Optional(Box<Node>),
+    /// Values one behind the other.
+    Tuple(Vec<Node>),
     /// What a number decides.
     Union(Box<Union>),
 }
@@ -212,6 +220,7 @@ impl Type {
             | Type::Array(item, _)
             | Type::Optional(item) => vec![&item.ty],
             Type::Map(_, key, value) => vec![&key.ty, &value.ty],
+            Type::Tuple(items) => items.iter().map(|item| &item.ty).collect(),
             Type::Union(union) => union.cases.iter().map(|case| &case.node.ty).collect(),
             _ => Vec::new(),
         }
@@ -237,7 +246,7 @@ impl Type {
 }
 
 /// A union: a number says which type follows; if no case holds, the rest of the bytes is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Union {
     /// The number.
     pub by: Operand,
@@ -248,7 +257,7 @@ pub struct Union {
 }
 
 /// A case of a union: numbers, and what follows then.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Case {
     /// What the spec calls it: the name of an enum's value, a number, or a name for several of these.
     pub name: String,
@@ -266,7 +275,7 @@ impl Case {
 }
 
 /// A number that decides over a union or whether a field is there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Operand {
     /// As the spec writes it.
     pub name: String,
@@ -277,16 +286,17 @@ pub struct Operand {
 }
 
 /// Where a number is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// In the context variable at this place of [`Ir::context`].
-    Context(usize),
+    /// In a context variable.
+    Context(String),
     /// In the bytes.
     Path(Path),
 }
 
 /// The way from a body to something in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Path {
     /// A field of the body, a field of the structure that this one is, and so on; behind a union, which of its cases.
     pub fields: Vec<usize>,
@@ -295,7 +305,7 @@ pub struct Path {
 }
 
 /// When a field is there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Condition {
     /// As the spec writes it.
     pub text: String,
@@ -304,7 +314,8 @@ pub struct Condition {
 }
 
 /// What must hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Test {
     /// Bytes are left.
     More,
@@ -338,7 +349,8 @@ impl Test {
 }
 
 /// A piece of a text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Piece {
     /// As it stands.
     Text(String),
@@ -351,7 +363,7 @@ pub enum Piece {
 }
 
 /// Everything with fields: a structure, the payload of a frame, the body of a message.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Body {
     /// Where it stands.
     pub site: Site,
@@ -361,6 +373,8 @@ pub struct Body {
     pub kind: BodyKind,
     /// The dialect that declares it; none if dialects share it.
     pub dialect: Option<DialectId>,
+    /// The structure or frame of this name that the dialect has no longer.
+    pub replaces: Option<BodyId>,
     /// One sentence.
     pub doc: String,
     /// The first release with it.
@@ -389,6 +403,10 @@ pub struct Body {
     pub fields: Vec<Field>,
     /// The fields of each segment that it takes.
     pub segments: Vec<Range<usize>>,
+    /// The fewest bytes that it takes.
+    pub min_size: usize,
+    /// It takes all bytes that are left.
+    pub greedy: bool,
     /// Bytes and values.
     pub examples: Vec<Example>,
     /// Bytes that a reader must refuse.
@@ -396,7 +414,8 @@ pub struct Body {
 }
 
 /// What a body is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum BodyKind {
     /// A structure.
     #[default]
@@ -485,7 +504,7 @@ impl Body {
 }
 
 /// The layout of a structure that is text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Text {
     /// As the spec writes it.
     pub text: String,
@@ -496,7 +515,7 @@ pub struct Text {
 }
 
 /// A field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Field {
     /// The line where it stands.
     pub line: u64,
@@ -524,9 +543,8 @@ pub struct Field {
     pub each: Option<Each>,
     /// What its length is in, if that is no field for this alone; with `each` in an item.
     pub length: Option<Operand>,
-    /// What its decoder is told: context variables by their place in [`Ir::context`], and what they get; with `each` from
-    /// an item.
-    pub given: Vec<(usize, Operand)>,
+    /// What its decoder is told: context variables, and what they get; with `each` from an item.
+    pub given: Vec<(String, Operand)>,
     /// The first version that has it.
     pub since: Option<u16>,
     /// The last version that has it.
@@ -569,7 +587,7 @@ impl Field {
 }
 
 /// One value for each item of an earlier list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Each {
     /// The list, by its place in the body.
     pub list: usize,
@@ -582,7 +600,8 @@ pub struct Each {
 }
 
 /// What a field is made of when writing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Derived {
     /// Always this number.
     Number(i64),
@@ -595,7 +614,7 @@ pub enum Derived {
 }
 
 /// A bound.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Bound {
     /// Its value.
     pub value: u64,
@@ -604,7 +623,7 @@ pub struct Bound {
 }
 
 /// How a blob is encrypted, and what it holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Sealed {
     /// Whose key opens it.
     pub key: String,
@@ -617,7 +636,7 @@ pub struct Sealed {
 }
 
 /// What is known of a field: a row of the table that Wireshark registers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FieldInfo {
     /// Where it comes from.
     pub site: Site,
@@ -638,7 +657,8 @@ pub struct FieldInfo {
 }
 
 /// What kind of value a field has. The number is that of its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // the names say it, and `msgr2::wire::Kind` says more
 pub enum Kind {
     Unsigned(u8),
@@ -665,7 +685,8 @@ pub enum Kind {
 }
 
 /// How a number is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Notation {
     /// In decimal.
     Dec,
@@ -676,7 +697,7 @@ pub enum Notation {
 }
 
 /// A dialect with all that it inherits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Dialect {
     /// Where it stands.
     pub site: Site,
@@ -710,7 +731,7 @@ impl Dialect {
 }
 
 /// The banner of a dialect.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Banner {
     /// Whether it is the dialect's own.
     pub own: bool,
@@ -723,7 +744,7 @@ pub struct Banner {
 }
 
 /// How frames are put together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Envelope {
     /// Whether it is the dialect's own.
     pub own: bool,
@@ -736,7 +757,7 @@ pub struct Envelope {
 }
 
 /// A part of a frame.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Part {
     /// The block that it is.
     pub block: Option<BodyId>,
@@ -747,9 +768,11 @@ pub struct Part {
 }
 
 /// What the spec says of bytes, and the bytes themselves by segment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Bytes<T> {
-    /// The bytes.
+    /// The bytes, in hex for JSON.
+    #[serde(serialize_with = "hex")]
+    #[schemars(with = "Vec<String>")]
     pub segments: Vec<Vec<u8>>,
     /// What is said of them.
     pub says: T,
@@ -762,6 +785,11 @@ impl<T> Deref for Bytes<T> {
     }
 }
 
+fn hex<S: Serializer>(segments: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+    let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    serializer.collect_seq(segments.iter().map(hex))
+}
+
 /// Bytes, and what they mean.
 pub type Example = Bytes<At<model::Example>>;
 
@@ -769,7 +797,7 @@ pub type Example = Bytes<At<model::Example>>;
 pub type Refused = Bytes<At<model::Refused>>;
 
 /// A state of one end of a connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct State {
     /// Where it stands.
     pub site: Site,
@@ -812,7 +840,8 @@ impl State {
 }
 
 /// What is sent or received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The banner.
     Banner,
@@ -821,7 +850,7 @@ pub enum Event {
 }
 
 /// What happens, and where it leads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct On {
     /// What is sent or received.
     pub event: Event,
@@ -830,7 +859,7 @@ pub struct On {
 }
 
 /// One way out of a state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Move {
     /// The next state, by its place.
     pub to: usize,
@@ -843,7 +872,7 @@ pub struct Move {
 }
 
 /// A whole conversation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Exchange {
     /// What is said of it.
     pub says: model::Exchange,
@@ -882,12 +911,6 @@ impl Ir {
         std::iter::successors(dialect, |id| self[*id].parent)
     }
 
-    /// The structure that a name means in a dialect.
-    pub fn find_type(&self, dialect: Option<DialectId>, name: &str) -> Option<BodyId> {
-        let scopes = self.ancestry(dialect).map(Some).chain([None]);
-        scopes.into_iter().find_map(|scope| self.types(scope).find(|(_, s)| s.name == name).map(|(id, _)| id))
-    }
-
     /// The fields on a path through a body.
     pub fn walk<'a>(&'a self, body: &'a Body, path: &Path) -> Vec<&'a Field> {
         let mut fields = Vec::new();
@@ -916,28 +939,24 @@ impl Ir {
         match ty {
             Type::Scalar(scalar) => scalar.min_size(),
             Type::Enum(_) | Type::Flags(_) => ty.integer(self).map_or(0, Scalar::min_size),
-            Type::Struct(id) => self.body_min_size(&self[*id]),
-            Type::Blob(prefix) => prefix.size(),
+            Type::Struct(id) => self[*id].min_size,
+            Type::Blob(length) => length.min_size(),
             Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Items(_) | Type::Union(_) => 0,
-            Type::List(_) | Type::Map(..) => Prefix::U32.size(),
+            Type::List(_) | Type::Map(..) => Scalar::U32.min_size(),
             Type::Optional(_) => 1,
+            Type::Tuple(_) => ty.inner().into_iter().map(|ty| self.min_size(ty)).fold(0, usize::saturating_add),
             Type::Array(item, n) => self.min_size(&item.ty).saturating_mul(*n as usize),
         }
     }
 
-    /// The fewest bytes that a body takes.
-    pub fn body_min_size(&self, body: &Body) -> usize {
-        if let Some(text) = &body.text {
-            let size = |piece: &Piece| if let Piece::Text(words) = piece { words.len() } else { 1 };
-            return text.pieces.iter().map(size).sum();
+    /// Whether a type takes all bytes that are left. A union does, when none of its cases holds.
+    pub fn greedy(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Rest | Type::Items(_) | Type::Union(_) => true,
+            Type::Struct(id) => self[*id].greedy,
+            Type::Optional(item) => self.greedy(&item.ty),
+            _ => false,
         }
-        let header = match &body.versioned {
-            Some(v) => usize::from(v.marker.is_some()) + if v.compat.is_some() { 6 } else { 1 },
-            None => 0,
-        };
-        // what has its length from elsewhere may have none
-        let fields = body.fields.iter().filter(|field| !field.conditional() && field.length.is_none());
-        header + fields.map(|field| self.min_size(&field.node.ty)).sum::<usize>()
     }
 
     /// The name of a type that has one.
@@ -950,22 +969,36 @@ impl Ir {
         }
     }
 
+    /// The type of a value as the spec writes it.
+    pub fn said(&self, node: &Node) -> String {
+        node.alias.as_ref().map_or_else(|| self.written(&node.ty), |(_, written)| written.clone())
+    }
+
     /// A type as the spec writes it.
     pub fn written(&self, ty: &Type) -> String {
+        self.spelt(ty, &|node| self.said(node))
+    }
+
+    /// A type in words, with what stands for the types in it.
+    pub fn spelt(&self, ty: &Type, part: &dyn Fn(&Node) -> String) -> String {
+        let of = |name: &str, parts: &[&Node]| {
+            format!("{name}<{}>", parts.iter().map(|node| part(node)).collect::<Vec<_>>().join(", "))
+        };
         match ty {
             Type::Scalar(scalar) => scalar.to_string(),
             Type::Enum(_) | Type::Flags(_) | Type::Struct(_) => self.name(ty).to_owned(),
-            Type::Blob(Prefix::U32) => "blob".to_owned(),
-            Type::Blob(prefix) => format!("blob<u{}>", 8 * prefix.size()),
+            Type::Blob(Scalar::U32) => "blob".to_owned(),
+            Type::Blob(length) => format!("blob<{length}>"),
             Type::Rest => "rest".to_owned(),
             Type::Sized => "sized".to_owned(),
             Type::Empty => "empty".to_owned(),
-            Type::List(item) => format!("list<{}>", self.written(&item.ty)),
-            Type::Counted(item) => format!("counted<{}>", self.written(&item.ty)),
-            Type::Items(item) => format!("rest<{}>", self.written(&item.ty)),
-            Type::Array(item, n) => format!("array<{}, {n}>", self.written(&item.ty)),
-            Type::Map(_, key, value) => format!("map<{}, {}>", self.written(&key.ty), self.written(&value.ty)),
-            Type::Optional(item) => format!("optional<{}>", self.written(&item.ty)),
+            Type::List(item) => of("list", &[item]),
+            Type::Counted(item) => of("counted", &[item]),
+            Type::Items(item) => of("rest", &[item]),
+            Type::Array(item, n) => format!("array<{}, {n}>", part(item)),
+            Type::Map(_, key, value) => of("map", &[key, value]),
+            Type::Optional(item) => of("optional", &[item]),
+            Type::Tuple(items) => of("tuple", &items.iter().collect::<Vec<_>>()),
             Type::Union(union) => format!("{{switch: {}}}", union.by.name),
         }
     }

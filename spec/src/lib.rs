@@ -25,8 +25,21 @@ pub use spec::{DialectView, Spec};
 
 /// The JSON Schema of the spec files, for editors.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(model::File);
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    pretty(&schemars::schema_for!(model::File))
+}
+
+/// The resolved spec as JSON, for programs in any language.
+pub fn json(ir: &Ir) -> String {
+    pretty(ir)
+}
+
+/// The JSON Schema of [`json`], which says what all of it means.
+pub fn json_schema() -> String {
+    pretty(&schemars::schema_for!(Ir))
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
 }

@@ -45,12 +45,12 @@ impl std::error::Error for Problem {}
 /// Reads every `*.yaml` below a folder, in order of their paths.
 pub fn folder(root: &Path) -> Result<Vec<Source>, Vec<Problem>> {
     let mut paths = Vec::new();
-    walk(root, &mut paths).map_err(|e| vec![problem(&root.display().to_string(), 0, format!("can't be read: {e}"))])?;
+    walk(root, &mut paths).map_err(|e| vec![at(&root.display().to_string(), 0, "", &format!("can't be read: {e}"))])?;
     paths.sort();
     let texts = paths.iter().map(|path| {
         let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
         std::fs::read_to_string(path)
-            .map_err(|e| problem(&name, 0, format!("can't be read: {e}")))
+            .map_err(|e| at(&name, 0, "", &format!("can't be read: {e}")))
             .map(|text| (name.clone(), text))
     });
     collect(texts)
@@ -102,8 +102,16 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn problem(path: &str, line: u64, what: String) -> Problem {
-    Problem { path: path.to_owned(), line, key: String::new(), what }
+/// A problem of something that has no site yet.
+pub(crate) fn at(path: &str, line: u64, key: &str, what: &str) -> Problem {
+    Problem { path: path.to_owned(), line, key: key.to_owned(), what: what.to_owned() }
+}
+
+/// Problems in the order of the files, each once.
+pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    problems.dedup();
+    problems
 }
 
 /// The keys that lead to a line, read off the indentation: the parser reports a line, people think in keys.
@@ -126,32 +134,4 @@ fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     // the place is told by the problem itself
     line.split_once("error: ").map_or(line, |(_, rest)| rest).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_key_is_named_with_file_and_line() {
-        let text_ = "types:\n  addr:\n    doc: An address.\n    feilds: []\n";
-        let problem = text("types/addr.yaml", text_).unwrap_err();
-        assert_eq!((problem.path.as_str(), problem.line), ("types/addr.yaml", 4), "{problem}");
-        assert_eq!(problem.key, "types.addr.feilds");
-        assert!(problem.what.contains("feilds"), "{problem}");
-    }
-
-    #[test]
-    fn a_key_twice_is_refused() {
-        let problem =
-            text("a.yaml", "limits:\n  x: {max: 1, unit: bytes, doc: a}\n  x: {max: 1, unit: bytes, doc: a}\n")
-                .unwrap_err();
-        assert_eq!(problem.line, 3, "{problem}");
-    }
-
-    #[test]
-    fn a_type_mismatch_is_placed() {
-        let problem = text("a.yaml", "limits:\n  x:\n    max: many\n    unit: bytes\n    doc: a\n").unwrap_err();
-        assert_eq!((problem.line, problem.key.as_str()), (3, "limits.x.max"), "{problem}");
-    }
 }

@@ -4,12 +4,11 @@
 //! becomes of it once names and expressions are resolved.
 
 use std::fmt;
-use std::ops::Range;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A map that keeps the order of the file; every entry knows the line it stands in.
 pub type Named<T> = IndexMap<String, At<T>>;
@@ -36,6 +35,8 @@ pub struct File {
     pub flags: Named<Flags>,
     /// Structures.
     pub types: Named<Struct>,
+    /// Other names for types.
+    pub aliases: Named<Alias>,
     /// The bytes that both sides send first: the name of a type.
     pub banner: Option<At<Banner>>,
     /// How frames are put together.
@@ -66,7 +67,7 @@ pub struct Defaults {
 }
 
 /// A dialect of the protocol.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dialect {
     /// Its name, as users write and see it, for example `v2.1`.
@@ -82,7 +83,7 @@ pub struct Dialect {
 }
 
 /// One sentence about a name.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Described {
     /// One sentence.
@@ -115,7 +116,7 @@ pub struct ContextVariable {
 }
 
 /// A bound.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// The largest value allowed.
@@ -127,7 +128,7 @@ pub struct Limit {
 }
 
 /// Something worth reporting about a connection.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// How bad it is.
@@ -141,7 +142,7 @@ pub struct Finding {
 }
 
 /// Wireshark's severities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Usual workflow.
@@ -155,7 +156,7 @@ pub enum Severity {
 }
 
 /// Wireshark's groups of expert infos.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// A checksum that doesn't match.
@@ -173,7 +174,7 @@ pub enum Group {
 }
 
 /// Numbers with names.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enum {
     /// The integer on the wire, for example `u32`.
@@ -195,7 +196,7 @@ pub struct Enum {
 }
 
 /// A named number.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnumValue {
     /// The number.
@@ -211,7 +212,7 @@ pub struct EnumValue {
 }
 
 /// Bits with names.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flags {
     /// The integer on the wire.
@@ -230,7 +231,7 @@ pub struct Flags {
 }
 
 /// A named bit.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flag {
     /// The bit, counted from the lowest, 0.
@@ -256,6 +257,20 @@ impl Flag {
     pub fn mask(&self) -> u64 {
         self.bit.iter().chain(&self.bits).fold(0, |mask, &bit| mask | 1u64.checked_shl(bit.into()).unwrap_or(0))
     }
+}
+
+/// Another name for a type.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// The type that it stands for.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Names in it for which others stand where the alias is used, between angle brackets and in this order.
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    /// One sentence.
+    pub doc: String,
 }
 
 /// A structure: fields one after the other.
@@ -300,7 +315,7 @@ pub struct Struct {
 }
 
 /// The header of a versioned structure.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Versioned {
     /// The newest version that the spec describes; a writer sends it.
@@ -473,7 +488,8 @@ impl<'de> Visitor<'de> for TypeRefVisitor {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<TypeRef, A::Error> {
         let mut cases = IndexMap::new();
-        while let Some((CaseKey(key), value)) = map.next_entry::<CaseKey, SwitchCase>()? {
+        while let Some((key, value)) = map.next_entry::<CaseKey, SwitchCase>()? {
+            let key = key.to_string();
             if cases.insert(key.clone(), value).is_some() {
                 return Err(de::Error::custom(format!("`{key}` stands twice")));
             }
@@ -487,43 +503,26 @@ impl<'de> Visitor<'de> for TypeRefVisitor {
 }
 
 /// A case is a name, or a number, which YAML doesn't read as text.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "CaseKeySchema")]
-pub struct CaseKey(pub String);
-
-/// What a [`CaseKey`] may be, for the schema.
-#[derive(JsonSchema)]
-#[schemars(untagged, inline)]
-#[allow(dead_code)]
-enum CaseKeySchema {
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a name or a number")]
+pub enum CaseKey {
+    /// The name of an enum's value.
     Name(String),
+    /// A number.
     Number(i64),
 }
 
-impl<'de> Deserialize<'de> for CaseKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = CaseKey;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name or a number")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<CaseKey, E> {
-                Ok(CaseKey(text.to_owned()))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<CaseKey, E> {
-                Ok(CaseKey(number.to_string()))
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<CaseKey, E> {
-                Ok(CaseKey(number.to_string()))
-            }
+impl fmt::Display for CaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CaseKey::Name(name) => f.write_str(name),
+            CaseKey::Number(number) => write!(f, "{number}"),
         }
-        deserializer.deserialize_any(KeyVisitor)
     }
 }
 
 /// How something is shown, where that isn't obvious.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Display {
     /// Decimal or hexadecimal.
@@ -540,7 +539,7 @@ pub struct Display {
 }
 
 /// The base of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
     /// Decimal.
@@ -550,7 +549,7 @@ pub enum Base {
 }
 
 /// How a word of flags stands in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Notation {
     /// A list of names.
@@ -586,7 +585,7 @@ pub struct Envelope {
 }
 
 /// A part of a frame.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// A fixed block: the name of its type, or of a tag of the envelope, whose payload it is.
@@ -612,7 +611,7 @@ pub struct Part {
 }
 
 /// A whole frame.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameExample {
     /// One sentence.
@@ -634,7 +633,7 @@ pub struct FrameExample {
 }
 
 /// What opens the sealed frame of an example.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
     /// The connection secret.
@@ -685,7 +684,7 @@ pub struct Tag {
 }
 
 /// Who sends a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum From {
     /// The side that connected.
@@ -697,7 +696,7 @@ pub enum From {
 }
 
 /// Bytes, and what they mean.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     /// One sentence.
@@ -713,7 +712,7 @@ pub struct Example {
 }
 
 /// Bytes that a reader must refuse.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refused {
     /// One sentence.
@@ -731,7 +730,7 @@ pub struct Refused {
 }
 
 /// One end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The side that connected.
@@ -831,9 +830,6 @@ pub struct Message {
     /// The fields of the data. Without any its bytes are kept as they are.
     #[serde(default)]
     pub data: Vec<At<Field>>,
-    /// The fields of front, middle and data, one behind the other; put together when the spec is.
-    #[serde(skip)]
-    pub fields: Vec<At<Field>>,
     /// Bytes, with `|` between front, middle and data, and values.
     #[serde(default)]
     pub examples: Vec<At<Example>>,
@@ -842,16 +838,8 @@ pub struct Message {
     pub refused: Vec<At<Refused>>,
 }
 
-impl Message {
-    /// Where the fields of front, middle and data are among all [`fields`](Self::fields).
-    pub fn parts(&self) -> [Range<usize>; 3] {
-        let (middle, data) = (self.front.len(), self.front.len() + self.middle.len());
-        [0..middle, middle..data, data..self.fields.len()]
-    }
-}
-
 /// The versions of a message, as its senders write them into the header.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageVersions {
     /// The newest header version.
@@ -864,7 +852,7 @@ pub struct MessageVersions {
 }
 
 /// A whole conversation: every byte of both sides, and what it means.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// One sentence.
@@ -880,7 +868,7 @@ pub struct Exchange {
 }
 
 /// What one side sends at once.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flight {
     /// Who sends it.
@@ -895,7 +883,7 @@ pub struct Flight {
 }
 
 /// A frame of a flight, or its banner.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeFrame {
     /// Its tag, or `banner`.
@@ -914,9 +902,11 @@ pub struct ExchangeFrame {
 }
 
 /// A value and the line where it begins (from 1).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
 pub struct At<T> {
     /// The line; 0 if unknown.
+    #[serde(skip)]
     pub line: u64,
     value: T,
 }

@@ -12,16 +12,17 @@ pub(crate) fn ident(name: &str) -> Ident {
 
 /// A type or variant.
 pub(crate) fn pascal(name: &str) -> String {
-    let minus = if name.starts_with('-') { "Minus" } else { "" };
-    let name = format!("{minus}{}", name.to_pascal_case());
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("N{name}") } else { name }
+    spelt(if name.starts_with('-') { "Minus" } else { "" }, name.to_pascal_case())
 }
 
 /// A constant.
 pub(crate) fn constant(name: &str) -> String {
-    let minus = if name.starts_with('-') { "MINUS_" } else { "" };
-    let name = format!("{minus}{}", name.to_shouty_snake_case());
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("N{name}") } else { name }
+    spelt(if name.starts_with('-') { "MINUS_" } else { "" }, name.to_shouty_snake_case())
+}
+
+fn spelt(minus: &str, name: String) -> String {
+    let digit = if minus.is_empty() && name.starts_with(|c: char| c.is_ascii_digit()) { "N" } else { minus };
+    format!("{digit}{name}")
 }
 
 /// Words that are written in capitals in a label.

@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::load::{Problem, Source};
+use crate::load::{Problem, Source, at};
 use crate::model::*;
 
 /// The whole spec.
@@ -22,6 +22,8 @@ pub struct Spec {
     pub flags: Named<Flags>,
     /// Structures that dialects share.
     pub types: Named<Struct>,
+    /// Other names for types.
+    pub aliases: Named<Alias>,
     /// Conditions between moves.
     pub guards: Named<Described>,
     /// What is done in moves.
@@ -149,10 +151,7 @@ impl Spec {
                 }
             )*};
         }
-        merge!(common, context, limits, findings, enums, flags, types, guards, actions, messages);
-        for message in self.messages.values_mut() {
-            message.fields = [&message.front, &message.middle, &message.data].into_iter().flatten().cloned().collect();
-        }
+        merge!(common, context, limits, findings, enums, flags, types, aliases, guards, actions, messages);
     }
 
     fn add_dialects(&mut self, mut folders: IndexMap<String, Vec<Source>>, problems: &mut Vec<Problem>) {
@@ -328,8 +327,4 @@ fn take_over(states: &mut Named<State>, own: impl Fn(&String) -> bool) -> Vec<(S
 
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-pub(crate) fn at(path: &str, line: u64, key: &str, what: &str) -> Problem {
-    Problem { path: path.to_owned(), line, key: key.to_owned(), what: what.to_owned() }
 }

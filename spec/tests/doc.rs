@@ -34,6 +34,7 @@ fn everything_is_in_it() {
     spec.limits.keys().for_each(|name| has(format!("limit-{name}")));
     spec.context.keys().for_each(|name| has(format!("context-{name}")));
     spec.common.keys().for_each(|name| has(format!("common-{name}")));
+    spec.aliases.keys().for_each(|name| has(format!("alias-{name}")));
     spec.guards.keys().for_each(|name| has(format!("guard-{name}")));
     spec.actions.keys().for_each(|name| has(format!("action-{name}")));
     spec.messages.keys().for_each(|name| has(format!("message-{name}")));
@@ -98,6 +99,10 @@ fn all_that_can_be_said_is_told() {
         r#"It is text: `"{number} and {type}!"`, with numbers in lower-case hex."#,
         "In no release of Ceph. Source: nobody.",
         "Ceph calls it `MReport`.",
+        "| <a id=\"alias-by_number\"></a>`by_number<T>` | `map<tiny, T>` | What has a number each. |",
+        "| `pairs` | list&lt;tuple&lt;[tiny](#alias-tiny), string>> |",
+        "| `places` | [by_number&lt;point>](#alias-by_number) |",
+        "| `maps` | list&lt;[by_number&lt;u8>](#alias-by_number)> |",
         "Ceph calls it `geo::point_t`.",
         "Since Ceph 1.0. Source: nobody. Ceph calls it `GreetFrame`.",
         "It belongs to the envelope: no state awaits it",

@@ -329,6 +329,9 @@ fn names_that_mean_nothing() {
         "u8<u8>",
         "blob<u64>",
         "point<u8>",
+        "tuple<u8>",
+        "tuple<u8, 2>",
+        "tuple<u8, u8, u8, u8, u8>",
         &deep[6..],
     ] {
         finds("type: bytes<2>, equals: \"0102\"", &format!("type: \"{wrong}\""), "is no type");
@@ -740,6 +743,61 @@ fn docs() {
     let text = SHARED.replacen("  point:\n    doc: A.\n    release: \"14.2.0\"\n", "  point:\n    doc: A.\n", 1);
     let problems = check(&text, DIALECT, CHILD);
     assert!(problems.iter().any(|p| p.key == "types.point" && p.what == "has no release"), "{problems:?}");
+}
+
+#[test]
+fn aliases() {
+    let aliases = |aliases: &str, ty: &str| {
+        let shared = SHARED.replace("name: size, type: u16,", &format!("name: size, type: \"{ty}\","));
+        check(&shared.replace("context:\n", &format!("aliases:\n{aliases}context:\n")), DIALECT, CHILD)
+    };
+    let sound = "  count: {type: u16, doc: A.}\n  many: {type: \"map<count, T>\", parameters: [T], doc: A.}\n  \
+                 some: {type: \"array<T, N>\", parameters: [T, N], doc: A.}\n";
+    for ty in ["count", "many<point>", "list<some<many<count>, 3>>", "optional<count>"] {
+        assert_eq!(aliases(sound, ty), [], "{ty}");
+    }
+    for (ty, what) in [
+        ("many", "`many`: many takes 1 types"),
+        ("count<u8>", "`count<u8>`: count takes 0 types"),
+        ("some<3, u8>", "no type"),
+        ("some<u8, u8>", "no type"),
+        ("many<pint>", "`pint` names no type"),
+        ("list<counts>", "`counts` names no type"),
+    ] {
+        says(&aliases(sound, ty), "messages.map.size", what);
+    }
+    // an alias decides, measures and is shown as what it stands for
+    let decides = SHARED.replace("front:\n", "front:\n      - {name: code, type: code, doc: A.}\n");
+    let decides =
+        decides.replace("{switch: epoch, 1:", "{switch: code, some:").replace("\"{epoch}\"", "\"{code} {epoch}\"");
+    let with = |alias: &str| {
+        decides.replace("context:\n", &format!("aliases: {{code: {{type: {alias}, doc: A.}}}}\ncontext:\n"))
+    };
+    assert_eq!(check(&with("kind"), DIALECT, CHILD), []);
+    says(&check(&with("u8"), DIALECT, CHILD), "messages.map.body", "what decides is no enum");
+    says(&check(&with("list<empty>"), DIALECT, CHILD), "messages.map", "has no text");
+    // names that come back to themselves, and names that are taken
+    let circle = "  a: {type: list<b>, doc: A.}\n  b: {type: optional<a>, doc: A.}\n";
+    says(&aliases(circle, "u16"), "aliases.a", "stands for itself");
+    says(&aliases(circle, "b"), "messages.map.size", "stands for itself");
+    says(
+        &aliases("  itself: {type: \"map<itself, itself>\", doc: A.}\n", "u16"),
+        "aliases.itself",
+        "stands for itself",
+    );
+    let doubled = "  twice: {type: \"map<T, T>\", parameters: [T], doc: A.}\n";
+    let most = (0..15).fold("u16".to_owned(), |ty, _| format!("twice<{ty}>"));
+    says(&aliases(doubled, &most), "messages.map.size", "or for too much");
+    for (name, key, what) in [
+        ("point", "types.point", "aliases.point has this name already"),
+        ("list", "aliases.list", "`list` means something already"),
+        ("kind", "aliases.kind", "enums.kind has this name already"),
+        ("Large", "aliases.Large", "not in snake_case"),
+    ] {
+        says(&aliases(&format!("  {name}: {{type: u16, doc: A.}}\n"), "u16"), key, what);
+    }
+    says(&aliases("  count: {type: u16, doc: a.}\n", "u16"), "aliases.count", "capital letter");
+    says(&aliases("  count: {type: \"list<\", doc: A.}\n", "u16"), "aliases.count", "is no type");
 }
 
 #[test]

@@ -64,6 +64,27 @@ fn every_file_fits_the_schema() {
 }
 
 #[test]
+fn the_resolved_spec_as_json_fits_its_schema() {
+    let schema: Value = serde_json::from_str(&msgr2_spec::json_schema()).unwrap();
+    let invented = root().join("../tests/invented");
+    for spec in [msgr2_spec::Spec::embedded(), msgr2_spec::Spec::from_folder(&invented)] {
+        let ir = spec.unwrap().resolve().unwrap();
+        let mut json: Value = serde_json::from_str(&msgr2_spec::json(&ir)).unwrap();
+        fits(&schema, &schema, &json, "").unwrap_or_else(|what| panic!("{what}"));
+        // ids are places in lists: each field is where its node says that it is
+        for (body, resolved) in json["bodies"].as_array().unwrap().iter().zip(&ir.bodies) {
+            assert_eq!(body["name"], *resolved.name);
+            for field in body["fields"].as_array().unwrap() {
+                let row = &json["fields"][field["node"]["field"].as_u64().unwrap() as usize];
+                assert_eq!(row[1]["name"], field["name"]);
+            }
+        }
+        json["bodies"][0]["min_size"] = "few".into();
+        assert!(fits(&schema, &schema, &json, "").is_err());
+    }
+}
+
+#[test]
 fn faults_do_not_fit_the_schema() {
     let schema: Value = serde_json::from_str(&msgr2_spec::schema()).unwrap();
     let faults = [
@@ -144,6 +165,17 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
             "items" => {
                 for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                     fits(root, rule, item, &format!("{at}[{index}]"))?;
+                }
+            }
+            "prefixItems" => {
+                for (index, (item, rule)) in value.as_array().into_iter().flatten().zip(list()).enumerate() {
+                    fits(root, rule, item, &format!("{at}[{index}]"))?;
+                }
+            }
+            "minItems" | "maxItems" => {
+                let (items, bound) = (value.as_array().map(|items| items.len() as u64), rule.as_u64().unwrap());
+                if items.is_some_and(|n| if word == "minItems" { n < bound } else { n > bound }) {
+                    return fail(format!("{value} is beyond the {word} {rule}"));
                 }
             }
             "required" => {

@@ -18,6 +18,14 @@ pub(crate) enum Command {
     Rust(Source),
     /// Print the reference documentation, in Markdown.
     Doc(Source),
+    /// Print the spec with all its names and expressions resolved, as JSON for programs in any language.
+    Json {
+        #[command(flatten)]
+        source: Source,
+        /// Print the JSON Schema of it instead, which says what all of it means.
+        #[arg(long)]
+        schema: bool,
+    },
 }
 
 /// Where the spec files are.
@@ -67,6 +75,8 @@ pub(crate) fn run(command: &Command) -> Result<()> {
             )
         }
         Command::Schema => msgr2_spec::schema(),
+        Command::Json { schema: true, .. } => msgr2_spec::json_schema(),
+        Command::Json { source, .. } => msgr2_spec::json(&source.checked()?),
         Command::Rust(source) => msgr2_spec::rust::generate(&source.checked()?).map_err(|what| anyhow!(what))?,
         Command::Doc(source) => msgr2_spec::doc::markdown(&source.checked()?),
     };

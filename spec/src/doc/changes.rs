@@ -14,7 +14,7 @@ impl Doc<'_> {
         }
         for (new_id, new) in self.ir.types(Some(id)) {
             let link = self.body_link(new_id);
-            match self.ir.find_type(Some(parent_id), &new.name) {
+            match new.replaces {
                 Some(old) => {
                     changes.push(format!("Structure {link} replaces {}.", self.body_link(old)));
                     self.field_changes(&link, &self.ir[old], new, &mut changes);
@@ -29,7 +29,7 @@ impl Doc<'_> {
         for (new_id, new) in self.ir.own_frames(id) {
             own_tags = true;
             let link = self.body_link(new_id);
-            let Some(old) = parent.tags.get(&new.name).map(|old| &self.ir[*old]) else {
+            let Some(old) = new.replaces.map(|old| &self.ir[old]) else {
                 changes.push(format!("Frame {link} is new."));
                 continue;
             };
@@ -45,8 +45,7 @@ impl Doc<'_> {
                 changes.push(format!("State [{name}](#{}) of the {role} {how}.", self.state_anchor(id, *role, name)));
             }
         }
-        page.line(&format!("Against {} it changes this:", code(&parent.info.name)));
-        page.gap();
+        page.paragraph(&format!("Against {} it changes this:", code(&parent.info.name)));
         for change in &changes {
             page.line(&format!("- {change}"));
         }
@@ -54,15 +53,10 @@ impl Doc<'_> {
             page.line("- Nothing.");
         }
         page.gap();
-        let mut same = Vec::new();
-        for (what, is) in [("frames", !own_tags), ("states", !dialect.own_states)] {
-            if is {
-                same.push(what);
-            }
-        }
+        let same = [("frames", !own_tags), ("states", !dialect.own_states)];
+        let same: Vec<&str> = same.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect();
         if !same.is_empty() {
-            page.line(&format!("All {} are as there.", same.join(" and ")));
-            page.gap();
+            page.paragraph(&format!("All {} are as there.", same.join(" and ")));
         }
     }
 
@@ -114,7 +108,7 @@ impl Doc<'_> {
             match old.fields.iter().find(|f| f.name == field.name) {
                 None => changes.push(format!("{owner}: {name} is new. {}", prose(&field.doc))),
                 Some(was) if whole(was) != whole(field) => {
-                    let (was, is) = (self.said(&was.node.ty), self.said(&field.node.ty));
+                    let (was, is) = (self.said(&was.node), self.said(&field.node));
                     changes.push(format!("{owner}: {name} was {was}, is {is}."));
                 }
                 Some(_) => {}
@@ -125,10 +119,10 @@ impl Doc<'_> {
         }
     }
 
-    fn said(&self, ty: &Type) -> String {
-        match ty {
+    fn said(&self, node: &Node) -> String {
+        match &node.ty {
             Type::Union(union) => format!("a union by {}", code(&union.by.name)),
-            ty => code(&self.ir.written(ty)),
+            _ => code(&self.ir.said(node)),
         }
     }
 }

@@ -8,10 +8,9 @@ use crate::ir::*;
 impl Doc<'_> {
     pub(super) fn exchanges(&self, page: &mut Page) {
         self.section(page, "exchanges");
-        page.line(
+        page.paragraph(
             "Whole conversations, byte for byte. Whoever knows the secrets can read, and make, every byte of them.",
         );
-        page.gap();
         for dialect in &self.ir.dialects {
             for (name, exchange) in &dialect.exchanges {
                 self.exchange(page, &dialect.info.name, name, exchange);
@@ -29,14 +28,8 @@ impl Doc<'_> {
             page.line(&format!("{}. The {}: {}", index + 1, flight.from, prose(&flight.doc)));
             page.block("text", &flight.hex);
             for (frame, event) in flight.frames.iter().zip(&events.says) {
-                let mut how = Vec::new();
-                if frame.sealed {
-                    how.push("sealed");
-                }
-                if frame.signed {
-                    how.push("with a signature");
-                }
-                let how = if how.is_empty() { String::new() } else { format!(", {}", how.join(", ")) };
+                let how = [(frame.sealed, ", sealed"), (frame.signed, ", with a signature")];
+                let how: String = how.iter().filter(|(is, _)| *is).map(|(_, how)| *how).collect();
                 page.line(&format!("{}{how}{}:", self.event_link(*event), given(&frame.context)));
                 page.block("json", &pretty(&frame.value));
             }

@@ -12,8 +12,8 @@ impl Doc<'_> {
     pub(super) fn fields(&self, page: &mut Page, versioned: Option<&Versioned>, fields: &[Field]) {
         let header = versioned.map(header).unwrap_or_default().into_iter().filter_map(|(name, note)| {
             let common = self.ir.common.get(name)?;
-            let filter = code(&self.ir[common.node.field].filter);
-            Some([format!("[{name}](#common-{name})"), self.ty(&common.node.ty), filter, note, prose(&common.doc)])
+            let FieldInfo { filter, doc, .. } = &self.ir[common.node.field];
+            Some([format!("[{name}](#common-{name})"), self.node(&common.node), code(filter), note, prose(doc)])
         });
         let rows = fields.iter().map(|field| {
             let mut doc = prose(&field.doc);
@@ -26,9 +26,9 @@ impl Doc<'_> {
     }
 
     fn field_type(&self, fields: &[Field], field: &Field) -> String {
-        let mut text = self.ty(&field.node.ty);
+        let mut text = self.node(&field.node);
         if let Some(content) = &field.content {
-            text.push_str(&format!(", holding {}", self.ty(&content.ty)));
+            text.push_str(&format!(", holding {}", self.node(content)));
         }
         if let Some(Sealed { key, usage, holds, .. }) = &field.sealed {
             let inner = self.body_link(*holds);
@@ -54,7 +54,7 @@ impl Doc<'_> {
             text.push_str(&format!(", as long as {} says", self.number(length)));
         }
         for (variable, operand) in &field.given {
-            text.push_str(&format!(", told {} = {}", self.context_link(*variable), self.number(operand)));
+            text.push_str(&format!(", told {} = {}", context_link(variable), self.number(operand)));
         }
         match &field.max {
             Some(Bound { limit: Some(limit), .. }) => text.push_str(&format!(", at most [{limit}](#limit-{limit})")),
@@ -64,35 +64,34 @@ impl Doc<'_> {
         text
     }
 
+    /// The type of a value, with links.
+    pub(super) fn node(&self, node: &Node) -> String {
+        match &node.alias {
+            Some((name, written)) => format!("[{}](#alias-{name})", written.replace('<', "&lt;")),
+            None => self.ty(&node.ty),
+        }
+    }
+
     /// A type, with links.
     pub(super) fn ty(&self, ty: &Type) -> String {
-        let of = |name: &str, items: &[&Node]| {
-            let items: Vec<String> = items.iter().map(|node| self.ty(&node.ty)).collect();
-            format!("{name}&lt;{}>", items.join(", "))
-        };
         match ty {
-            Type::List(item) => of("list", &[item]),
-            Type::Counted(item) => of("counted", &[item]),
-            Type::Items(item) => of("rest", &[item]),
-            Type::Optional(item) => of("optional", &[item]),
-            Type::Map(_, key, value) => of("map", &[key, value]),
-            Type::Array(item, n) => format!("array&lt;{}, {n}>", self.ty(&item.ty)),
             Type::Union(union) => {
-                let by = self.number(&union.by);
                 let case = |case: &Case| {
                     let members = self.members(union, case).map(|members| format!(" ({members})")).unwrap_or_default();
-                    format!("{}{members}: {}", code(&case.name), self.ty(&case.node.ty))
+                    format!("{}{members}: {}", code(&case.name), self.node(&case.node))
                 };
                 let cases: Vec<String> = union.cases.iter().map(case).collect();
-                format!("what {by} says ({}; else bytes)", cases.join(", "))
+                format!("what {} says ({}; else bytes)", self.number(&union.by), cases.join(", "))
             }
-            other => self.type_link(other).unwrap_or_else(|| self.ir.written(other).replace('<', "&lt;")),
+            other => self
+                .type_link(other)
+                .unwrap_or_else(|| self.ir.spelt(other, &|node| self.node(node)).replace('<', "&lt;")),
         }
     }
 
     fn number(&self, operand: &Operand) -> String {
         match &operand.origin {
-            Origin::Context(at) => self.context_link(*at),
+            Origin::Context(variable) => context_link(variable),
             Origin::Path(_) => code(&operand.name),
         }
     }
@@ -106,11 +105,6 @@ impl Doc<'_> {
         };
         let members: Vec<String> = case.numbers.iter().map(member).collect();
         (members.len() > 1 || names.is_some() && members.first() != Some(&case.name)).then(|| members.join(", "))
-    }
-
-    fn context_link(&self, at: usize) -> String {
-        let name = self.ir.context.get_index(at).map_or("", |(name, _)| name);
-        format!("[${name}](#context-{name})")
     }
 
     fn condition(&self, field: &Field) -> String {
@@ -171,4 +165,8 @@ pub(super) fn given(context: &indexmap::IndexMap<String, serde_json::Value>) -> 
 
 pub(super) fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+fn context_link(variable: &str) -> String {
+    format!("[${variable}](#context-{variable})")
 }

@@ -17,16 +17,14 @@ impl Doc<'_> {
             if envelope.own {
                 self.envelope(page, envelope);
             } else {
-                page.line("As in the dialect that it extends.");
-                page.gap();
+                page.paragraph("As in the dialect that it extends.");
             }
             self.ir.types(Some(id)).for_each(|(id, _)| self.structure(page, id));
         }
     }
 
     fn envelope(&self, page: &mut Page, envelope: &Envelope) {
-        page.line(&prose(&envelope.doc));
-        page.gap();
+        page.paragraph(&prose(&envelope.doc));
         for (mode, parts) in &envelope.modes {
             page.line(&format!("In mode {}:", code(mode)));
             let rows = parts.iter().map(|Part { block, says: part, .. }| {
@@ -76,33 +74,27 @@ impl Doc<'_> {
     fn frame(&self, page: &mut Page, dialect: &Dialect, id: BodyId, body: &Body) {
         let BodyKind::Frame { number, from, envelope, segmented } = body.kind else { return };
         page.heading(3, &self.body_anchor(id), &body.name.to_uppercase());
-        page.line(&prose(&body.doc));
-        page.gap();
-        page.line(&format!(
+        page.paragraph(&prose(&body.doc));
+        page.paragraph(&format!(
             "Number {number} ({number:#04x}) in [{}](#{}), sent by {}.",
             dialect.info.name,
             dialect_anchor(dialect),
             sender(from)
         ));
-        page.gap();
-        origin(page, body);
+        origin(page, &body.release, &body.source, &body.ceph);
         self.legal(page, id);
-        let mut notes = Vec::new();
-        if segmented {
-            notes.push("Each field is a segment of its own.");
-        } else if body.fields.is_empty() {
-            notes.push("It has no fields.");
-        }
-        if envelope {
-            notes
-                .push("It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.");
-        }
-        if body.open {
-            notes.push("A newer sender may append bytes, which are kept.");
-        }
+        let notes = [
+            (segmented, "Each field is a segment of its own."),
+            (!segmented && body.fields.is_empty(), "It has no fields."),
+            (
+                envelope,
+                "It belongs to the envelope: no state awaits it, the rules of the envelope say where it stands.",
+            ),
+            (body.open, "A newer sender may append bytes, which are kept."),
+        ];
+        let notes: Vec<&str> = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect();
         if !notes.is_empty() {
-            page.line(&notes.join(" "));
-            page.gap();
+            page.paragraph(&notes.join(" "));
         }
         self.fields(page, None, &body.fields);
         self.examples(page, body);

@@ -28,9 +28,8 @@ impl Doc<'_> {
             about.push_str(&format!(" It is text: {}, with numbers in lower-case hex", code(&format!("{text:?}"))));
             about.push_str(&max.map_or_else(|| ".".to_owned(), |max| format!(" and at most {max} bytes.")));
         }
-        page.line(&about);
-        page.gap();
-        origin(page, s);
+        page.paragraph(&about);
+        origin(page, &s.release, &s.source, &s.ceph);
         self.fields(page, s.versioned.as_ref(), &s.fields);
         self.examples(page, s);
     }
@@ -44,12 +43,10 @@ impl Doc<'_> {
     }
 
     fn enumeration(&self, page: &mut Page, e: &Enum) {
-        page.line(&format!("{} On the wire: {}.", prose(&e.says.doc), code(&e.base.to_string())));
-        page.gap();
-        origin_of(page, &e.says.release, &e.says.source, &None);
+        page.paragraph(&format!("{} On the wire: {}.", prose(&e.says.doc), code(&e.base.to_string())));
+        origin(page, &e.says.release, &e.says.source, &None);
         if let Some(like) = &e.says.like {
-            page.line(&format!("Its values are those of [{like}](#enum-{like})."));
-            page.gap();
+            page.paragraph(&format!("Its values are those of [{like}](#enum-{like})."));
             return;
         }
         let hex = e.says.display.base == Some(Base::Hex);
@@ -70,9 +67,8 @@ impl Doc<'_> {
         self.section(page, "flags");
         for f in &self.ir.flags {
             page.heading(3, &format!("flags-{}", f.name), &f.name);
-            page.line(&format!("{} On the wire: {}.", prose(&f.says.doc), code(&f.base.to_string())));
-            page.gap();
-            origin_of(page, &f.says.release, &f.says.source, &None);
+            page.paragraph(&format!("{} On the wire: {}.", prose(&f.says.doc), code(&f.base.to_string())));
+            origin(page, &f.says.release, &f.says.source, &None);
             let rows = f.says.values.iter().map(|(name, flag)| {
                 let bits: Vec<String> = flag.bit.iter().chain(&flag.bits).map(u8::to_string).collect();
                 let mut doc = prose(&flag.doc);
@@ -99,23 +95,20 @@ impl Doc<'_> {
             let BodyKind::Message { called, number, versions } = &body.kind else { continue };
             page.heading(3, &self.body_anchor(id), &body.name);
             let MessageVersions { head, compat, .. } = versions;
-            page.line(&format!(
+            page.paragraph(&format!(
                 "Message type {number}, [{called}](#enum-message_type). {} Senders give it version {head}, which readers \
                  of version {compat} understand.",
                 prose(&body.doc)
             ));
-            page.gap();
-            origin(page, body);
+            origin(page, &body.release, &body.source, &body.ceph);
             for (part, range) in ["front", "middle", "data"].into_iter().zip(&body.segments) {
                 if !range.is_empty() {
-                    page.line(&format!("The {part}:"));
-                    page.gap();
+                    page.paragraph(&format!("The {part}:"));
                     self.fields(page, None, &body.fields[range.clone()]);
                 }
             }
             if body.fields.is_empty() {
-                page.line("It has no body.");
-                page.gap();
+                page.paragraph("It has no body.");
             }
             self.examples(page, body);
         }
@@ -131,6 +124,15 @@ impl Doc<'_> {
             .iter()
             .map(|(name, variable)| [anchored("context", name), self.ty(&variable.ty), prose(&variable.doc)]);
         page.table(["Variable", "Type", "What it is"], rows);
+
+        self.section(page, "aliases");
+        page.line("Other names for types, which say what a value is.");
+        let rows = ir.aliases.iter().map(|(name, alias)| {
+            let parameters = alias.parameters.join(", ");
+            let called = if parameters.is_empty() { name.clone() } else { format!("{name}<{parameters}>") };
+            [format!("<a id=\"alias-{name}\"></a>{}", code(&called)), code(&alias.ty), prose(&alias.doc)]
+        });
+        page.table(["Alias", "Stands for", "What it is"], rows);
 
         self.section(page, "limits");
         let rows = ir.limits.iter().map(|(name, limit)| {
@@ -154,7 +156,7 @@ impl Doc<'_> {
         page.line("Fields that no single structure owns.");
         let rows = ir.common.iter().map(|(name, common)| {
             let filter = code(&ir[common.node.field].filter);
-            [anchored("common", name), self.ty(&common.node.ty), filter, prose(&common.doc)]
+            [anchored("common", name), self.node(&common.node), filter, prose(&ir[common.node.field].doc)]
         });
         page.table(["Field", "Type", "Filter name", "What it is"], rows);
     }
@@ -166,11 +168,7 @@ pub(super) fn anchored(kind: &str, name: &str) -> String {
 }
 
 /// Since when, and who says so.
-pub(super) fn origin(page: &mut Page, body: &Body) {
-    origin_of(page, &body.release, &body.source, &body.ceph);
-}
-
-fn origin_of(page: &mut Page, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) {
+pub(super) fn origin(page: &mut Page, release: &Option<String>, source: &Option<String>, ceph: &Option<String>) {
     let mut text = Vec::new();
     if let Some(release) = release {
         text.push(super::since(release));
@@ -182,7 +180,6 @@ fn origin_of(page: &mut Page, release: &Option<String>, source: &Option<String>,
         text.push(format!("Ceph calls it {}.", code(ceph)));
     }
     if !text.is_empty() {
-        page.line(&text.join(" "));
-        page.gap();
+        page.paragraph(&text.join(" "));
     }
 }

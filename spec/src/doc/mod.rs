@@ -48,6 +48,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("flags", "Flags"),
     ("messages", "Messages"),
     ("context", "Context variables"),
+    ("aliases", "Type aliases"),
     ("limits", "Limits"),
     ("findings", "Findings"),
     ("common", "Common fields"),
@@ -60,23 +61,19 @@ impl Doc<'_> {
     }
 
     fn intro(&self, page: &mut Page) {
-        page.line("# Ceph's messenger v2");
-        page.gap();
-        page.line("<!-- Made from the spec by `msgr2 spec doc`; changes belong there. -->");
-        page.gap();
-        page.line(
+        page.paragraph("# Ceph's messenger v2");
+        page.paragraph("<!-- Made from the spec by `msgr2 spec doc`; changes belong there. -->");
+        page.paragraph(
             "What stands on the wire between two endpoints of a Ceph cluster that speak messenger v2, who may send it \
              when, and how Wireshark calls it. This text is made from the same files as the codec and the dissector, \
              and each example in it is a test of both.",
         );
-        page.gap();
-        page.line(
+        page.paragraph(
             "Integers are little-endian but for those called `be`. `list<T>` and `map<K, V>` begin with a u32 that \
              says how many follow, `string` and `blob` with one that says how many bytes. Enums and flags are open: \
              numbers and bits without a name are kept. Hex in examples is divided as reads best; `|` stands between \
              segments of a frame.",
         );
-        page.gap();
         for (anchor, title) in SECTIONS {
             page.line(&format!("- [{title}](#{anchor})"));
         }
@@ -88,10 +85,8 @@ impl Doc<'_> {
         for (id, dialect) in self.ir.dialects() {
             let crate::model::Dialect { name, doc, release, source, .. } = &dialect.info;
             page.heading(3, &dialect_anchor(dialect), name);
-            page.line(&prose(doc));
-            page.gap();
-            page.line(&format!("{} Source: {}.", since(release), prose(source)));
-            page.gap();
+            page.paragraph(&prose(doc));
+            page.paragraph(&format!("{} Source: {}.", since(release), prose(source)));
             if let Some(parent) = dialect.parent {
                 self.changes(page, id, parent);
             }
@@ -103,8 +98,7 @@ impl Doc<'_> {
         for dialect in self.ir.dialects.iter() {
             let Some(banner) = dialect.banner.as_ref().filter(|banner| banner.own) else { continue };
             let (name, link) = (code(&dialect.info.name), self.body_link(banner.body));
-            page.line(&format!("In {name} and what extends it, both sides send {link} first."));
-            page.gap();
+            page.paragraph(&format!("In {name} and what extends it, both sides send {link} first."));
         }
     }
 

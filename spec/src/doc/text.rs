@@ -19,6 +19,12 @@ impl Page {
         }
     }
 
+    /// Lines that belong together.
+    pub(super) fn paragraph(&mut self, text: &str) {
+        self.line(text);
+        self.gap();
+    }
+
     /// A heading that can be linked to.
     pub(super) fn heading(&mut self, level: usize, anchor: &str, title: &str) {
         self.gap();

@@ -90,25 +90,18 @@ impl Lint<'_> {
     /// What a dialect overrides mustn't be used by what it has from others, for that goes on with the old one.
     fn overrides(&mut self, id: DialectId, dialect: &Dialect) {
         let ir = self.ir;
-        for (own_id, own) in ir.types(Some(id)) {
-            let Some(old) =
-                dialect.parent.map_or_else(|| ir.find_type(None, &own.name), |p| ir.find_type(Some(p), &own.name))
-            else {
-                continue;
-            };
-            for body in &ir.bodies {
+        for (_, own) in ir.types(Some(id)) {
+            let Some(old) = own.replaces else { continue };
+            for (other, body) in ir.bodies() {
                 let foreign = body.dialect.is_none() || ir.ancestry(dialect.parent).any(|d| Some(d) == body.dialect);
-                let replaced = match body.kind {
-                    BodyKind::Struct => ir.types(Some(id)).any(|(_, s)| s.name == body.name),
-                    BodyKind::Frame { .. } => ir.own_frames(id).any(|(_, frame)| frame.name == body.name),
-                    BodyKind::Message { .. } => true,
-                };
+                let mut all = ir.bodies.iter().filter(|body| body.dialect == Some(id));
+                let replaced = body.is_message() || all.any(|body| body.replaces == Some(other));
                 if foreign && !replaced && body.fields.iter().any(|field| mentions(field, old)) {
                     let what = format!("overrides what {} uses, which will go on to use the old one", body.site.key);
                     self.report(&own.site, what);
                 }
             }
-            if dialect.banner.as_ref().is_some_and(|banner| !banner.own && banner.body == old && own_id != old) {
+            if dialect.banner.as_ref().is_some_and(|banner| !banner.own && banner.body == old) {
                 self.report(&own.site, "overrides what the inherited banner uses");
             }
         }

@@ -15,7 +15,7 @@ impl Lint<'_> {
                 }
             )*};
         }
-        described!(common, context, limits, findings, guards, actions);
+        described!(context, aliases, limits, findings, guards, actions);
         for finding in ir.findings.values().filter(|finding| finding.summary.is_empty()) {
             self.report(&finding.site, "has no summary");
         }

@@ -3,10 +3,12 @@
 use std::ops::RangeInclusive;
 
 use super::Lint;
-use super::types::Place;
 use crate::expr::{Operator, Scalar};
 use crate::ir::*;
 use crate::model::{self, Display};
+
+/// The most items of an array, and bytes of a fixed field.
+const MOST_FIXED: u32 = 0x10000;
 
 impl Lint<'_> {
     pub(super) fn field(&mut self, body: &Body, field: &Field) {
@@ -26,7 +28,7 @@ impl Lint<'_> {
         }
         self.measured_elsewhere(site, field);
         for node in std::iter::once(&field.node).chain(&field.content) {
-            self.check_type(site, &node.ty, Place::Last);
+            self.check_type(site, &node.ty, false);
             if let Type::Union(union) = &node.ty {
                 self.union(site, union);
             }
@@ -40,6 +42,30 @@ impl Lint<'_> {
         }
         self.display(site, &field.display, Some(ty));
         self.cheap_items(site, ty, field.max.is_some());
+    }
+
+    /// Judges a type; whether another of its kind `follows` decides over what it may be.
+    pub(super) fn check_type(&mut self, site: &Site, ty: &Type, follows: bool) {
+        match ty {
+            Type::Struct(id) if follows && self.ir.greedy(ty) => {
+                let what = format!("`{}` takes all bytes that are left, so no other can follow it", self.ir[*id].name);
+                self.report(site, what);
+            }
+            Type::Rest | Type::Items(_) if follows => {
+                self.report(site, "`rest` takes all bytes that are left, so no other can follow it");
+            }
+            Type::Scalar(Scalar::Bytes(n)) if *n == 0 || *n > MOST_FIXED => {
+                self.report(site, format!("bytes<{n}>: a fixed field has 1 to {MOST_FIXED} bytes"));
+            }
+            Type::Array(_, n) if *n == 0 || *n > MOST_FIXED => {
+                self.report(site, format!("an array has 1 to {MOST_FIXED} items, not {n}"));
+            }
+            _ => {}
+        }
+        let follows = follows || !matches!(ty, Type::Optional(_) | Type::Union(_));
+        for inner in ty.inner() {
+            self.check_type(site, inner, follows);
+        }
     }
 
     fn version_range(&mut self, body: &Body, site: &Site, field: &Field) {
@@ -97,12 +123,12 @@ impl Lint<'_> {
             self.report(site, format!("length: `{}` may be negative", length.name));
         }
         for (variable, operand) in &field.given {
-            let Some((name, told)) = self.ir.context.get_index(*variable) else { continue };
+            let Some(told) = self.ir.context.get(variable) else { continue };
             let wanted = self.ir.range(&told.ty);
             let named = |ty: &Type| matches!(ty, Type::Enum(_)).then(|| self.ir.name(ty).to_owned());
             if wanted != Some(self.numbers_of(operand)) || named(&told.ty) != named(&operand.ty) {
                 let (is, wants) = (self.ir.written(&operand.ty), self.ir.written(&told.ty));
-                self.report(site, format!("given: `{}` is {is}, and `{name}` {wants}", operand.name));
+                self.report(site, format!("given: `{}` is {is}, and `{variable}` {wants}", operand.name));
             }
         }
         if let (Type::Scalar(Scalar::Bytes(n)), Some(content)) = (&field.node.ty, &field.content) {
@@ -114,7 +140,7 @@ impl Lint<'_> {
                 let (name, least, n) = (self.ir.written(ty), self.ir.min_size(ty), *n as usize);
                 if least > n {
                     self.report(site, format!("`{name}` has no room in {n} bytes"));
-                } else if least < n && !self.greedy(ty) {
+                } else if least < n && !self.ir.greedy(ty) {
                     self.report(site, format!("`{name}` leaves bytes of {n}; `rest` would take them"));
                 }
             }
@@ -162,13 +188,15 @@ impl Lint<'_> {
     /// A count in front of items without bytes would let a few bytes ask for endless work.
     fn cheap_items(&mut self, site: &Site, ty: &Type, bounded: bool) {
         match ty {
-            Type::List(item) | Type::Counted(item) if !bounded && self.may_be_empty(&item.ty) => {
+            Type::List(item) | Type::Counted(item) if !bounded && self.ir.min_size(&item.ty) == 0 => {
                 self.report(site, "its items may take no bytes, so their number needs a max");
             }
-            Type::Items(item) if self.may_be_empty(&item.ty) => {
+            Type::Items(item) if self.ir.min_size(&item.ty) == 0 => {
                 self.report(site, "its items may take no bytes, so they would never come to the end");
             }
-            Type::Map(_, key, value) if !bounded && self.may_be_empty(&key.ty) && self.may_be_empty(&value.ty) => {
+            Type::Map(_, key, value)
+                if !bounded && self.ir.min_size(&key.ty) == 0 && self.ir.min_size(&value.ty) == 0 =>
+            {
                 self.report(site, "its entries may take no bytes, so their number needs a max");
             }
             _ => {}

@@ -11,10 +11,9 @@ mod numbers;
 mod states;
 mod structs;
 mod texts;
-mod types;
 
 use crate::ir::*;
-use crate::load::Problem;
+use crate::load::{Problem, in_order};
 
 /// All that is wrong with a spec that resolves. Nothing, if code and documentation can be made of it.
 pub fn check(ir: &Ir) -> Vec<Problem> {
@@ -30,10 +29,7 @@ pub fn check(ir: &Ir) -> Vec<Problem> {
     lint.examples();
     lint.exchanges();
     lint.filters();
-    let mut problems = lint.problems;
-    problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    problems.dedup();
-    problems
+    in_order(lint.problems)
 }
 
 struct Lint<'a> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Lint;
 use crate::ir::*;
+use crate::model::Named;
 
 /// Names that generated code needs for itself: variables of reading functions, words that Rust keeps.
 const TAKEN_FIELDS: &[&str] = &["r", "t", "cx", "self", "super", "crate", "segments"];
@@ -18,16 +19,16 @@ impl Lint<'_> {
                 }
             )*};
         }
-        sections!(common, context, limits, findings, guards, actions);
+        sections!(common, context, aliases, limits, findings, guards, actions);
         for e in ir.enums.iter().filter(|e| e.dialect.is_none()) {
             self.snake(&e.site, &e.name);
             if e.says.like.is_none() {
-                self.constants(&e.site, e.says.values.iter().map(|(name, value)| (name.as_str(), value.line)));
+                self.constants(&e.site, &e.says.values);
             }
         }
         for f in &ir.flags {
             self.snake(&f.site, &f.name);
-            self.constants(&f.site, f.says.values.iter().map(|(name, flag)| (name.as_str(), flag.line)));
+            self.constants(&f.site, &f.says.values);
         }
         for body in &ir.bodies {
             self.snake(&body.site, &body.name);
@@ -56,10 +57,10 @@ impl Lint<'_> {
     }
 
     /// Values and flags may also be written large; Rust knows them in large letters only.
-    fn constants<'n>(&mut self, site: &Site, names: impl Iterator<Item = (&'n str, u64)>) {
+    fn constants<T>(&mut self, site: &Site, names: &Named<T>) {
         let mut seen: HashMap<String, &str> = HashMap::new();
-        for (name, line) in names {
-            let site = site.part(name, line);
+        for (name, item) in names {
+            let site = site.part(name, item.line);
             if !is_snake(name) && !is_snake(&name.to_ascii_lowercase()) || mixes_case(name) {
                 self.report(&site, format!("`{name}` is neither in snake_case nor in UPPER_CASE"));
             }

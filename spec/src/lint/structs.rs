@@ -1,7 +1,6 @@
 //! Structures: their versions, the order of their fields, and what lint must know of fields that everybody needs.
 
 use super::Lint;
-use super::types::Place;
 use crate::ir::*;
 
 /// Fields that the runtime, frames and tracker name by themselves, and their types.
@@ -37,7 +36,8 @@ impl Lint<'_> {
             }
         }
         for common in self.ir.common.values() {
-            self.check_type(&common.site, &common.node.ty, Place::Last);
+            self.sentence(&common.site, &self.ir[common.node.field].doc);
+            self.check_type(&common.site, &common.node.ty, false);
             self.display(&common.site, &common.display, Some(&common.node.ty));
         }
     }
@@ -73,7 +73,7 @@ impl Lint<'_> {
         for pair in fields.windows(2) {
             let (field, next) = (&pair[0], &pair[1]);
             let site = body.site.part(&field.name, field.line);
-            if self.greedy(&field.node.ty) {
+            if self.ir.greedy(&field.node.ty) {
                 self.report(&site, format!("takes all bytes that are left, but `{}` follows", next.name));
             } else if field.asks_for_more() && !next.asks_for_more() {
                 let what = format!("is there only if bytes are left, but `{}` behind it needs no more", next.name);

@@ -34,7 +34,7 @@ impl Lint<'_> {
         if matches!(text.pieces.last(), Some(Piece::Field(..))) {
             self.report(site, "text: a number is last, so nobody sees where it ends");
         }
-        let least = self.ir.body_min_size(body);
+        let least = body.min_size;
         if let Some(max) = text.max.filter(|max| *max < least as u64) {
             self.report(site, format!("max: the text has at least {least} bytes, not {max}"));
         }

@@ -28,8 +28,8 @@ impl Resolver<'_> {
         let module = body.dialect.map(|dialect| format!("{}_", self.ir[dialect].module())).unwrap_or_default();
         let naming = Naming {
             dialect: body.dialect,
-            constant: &constant(&format!("{module}{}", body.type_name())),
-            filter: &body.filter,
+            constant: constant(&format!("{module}{}", body.type_name())),
+            filter: body.filter.clone(),
             name: &body.name,
             doc: &body.doc,
             display: &body.display,
@@ -67,7 +67,10 @@ impl Resolver<'_> {
     fn around(&mut self, id: BodyId, naming: &Naming<'_>) {
         let field = if self.ir[id].is_message() {
             let text = self.written[id.0].summary.is_some();
-            self.add(naming.constant.to_owned(), Naming { filter: "msgr2", ..*naming }.row(Kind::Struct(text)))
+            self.add(
+                naming.constant.clone(),
+                Naming { filter: "msgr2".into(), ..naming.clone() }.row(Kind::Struct(text)),
+            )
         } else {
             self.frame_field(naming)
         };
@@ -75,7 +78,7 @@ impl Resolver<'_> {
     }
 
     pub(super) fn frame_field(&mut self, naming: &Naming<'_>) -> FieldId {
-        let row = Naming { filter: "msgr2", ..*naming }.row(Kind::Struct(false));
+        let row = Naming { filter: "msgr2".into(), ..naming.clone() }.row(Kind::Struct(false));
         self.add(format!("{}_FRAME", naming.constant), row)
     }
 

@@ -35,6 +35,17 @@ impl<'a> Resolver<'a> {
             self.name("flags", None, &site, name, Some(Type::Flags(FlagsId(self.ir.flags.len()))));
             self.ir.flags.push(Flags { site, name: name.clone(), base, says: (**f).clone() });
         }
+        for (name, alias) in &spec.aliases {
+            let site = self.shared("aliases", name, alias.line);
+            self.name("alias", None, &site, name, None);
+            if let Some(ty) = self.good(&site, parse_type(&alias.ty)) {
+                self.aliases.insert(name.clone(), (alias.parameters.clone(), ty));
+            }
+        }
+        self.ir.aliases = self.placed("aliases", &spec.aliases);
+        for (_, alias) in &self.ir.aliases.clone() {
+            self.read_type(&alias.site, &alias.ty);
+        }
         for (name, s) in &spec.types {
             self.structure_of(None, self.shared("types", name, s.line), name, s);
         }
@@ -102,6 +113,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn structure_of(&mut self, dialect: Option<DialectId>, site: Site, name: &'a str, s: &'a model::Struct) {
+        let replaces = dialect.and_then(|dialect| self.structure(self.ir[dialect].parent, name));
         self.name("type", dialect, &site, name, Some(Type::Struct(BodyId(self.ir.bodies.len()))));
         if s.versioned.is_some() && s.version.is_some() {
             self.report(&site, "has a version of its own and one from outside");
@@ -125,12 +137,14 @@ impl<'a> Resolver<'a> {
             open: s.open,
             display: s.display.clone(),
             segments: std::iter::once(0..s.fields.len()).collect(),
+            replaces,
             ..self.blank(site, name, dialect, &s.examples, &s.refused)
         };
-        self.body_of(body, written, &s.fields);
+        self.body_of(body, written, s.fields.iter().collect());
     }
 
     fn frame(&mut self, dialect: DialectId, site: Site, name: &'a str, tag: &'a model::Tag) -> BodyId {
+        let replaces = self.ir[dialect].parent.and_then(|parent| self.ir[parent].tags.get(name).copied());
         self.name("frame", Some(dialect), &site, name, None);
         let segmented = !tag.segments.is_empty();
         if segmented && !tag.fields.is_empty() {
@@ -146,16 +160,19 @@ impl<'a> Resolver<'a> {
             ceph: tag.ceph.clone(),
             open: tag.open,
             segments: (0..fields.len()).step_by(each).map(|at| at..at + each).collect(),
+            replaces,
             ..self.blank(site, name, Some(dialect), &tag.examples, &tag.refused)
         };
         let summary = tag.info.as_deref().map(|text| ("info", text));
-        self.body_of(body, Written { summary, ..Written::default() }, fields)
+        self.body_of(body, Written { summary, ..Written::default() }, fields.iter().collect())
     }
 
     fn message(&mut self, site: Site, name: &'a str, message: &'a model::Message) {
         let Some((called, number)) = self.spec.message_type(name) else {
             return self.report(&site, format!("the enum message_type has no {}", name.to_uppercase()));
         };
+        let [front, middle] = [message.front.len(), message.front.len() + message.middle.len()];
+        let fields: Vec<_> = [&message.front, &message.middle, &message.data].into_iter().flatten().collect();
         let body = Body {
             kind: BodyKind::Message { called: called.to_owned(), number, versions: message.versions.clone() },
             doc: message.doc.clone(),
@@ -164,13 +181,13 @@ impl<'a> Resolver<'a> {
             ceph: message.ceph.clone(),
             open: true,
             display: message.display.clone(),
-            segments: message.parts().to_vec(),
+            segments: vec![0..front, front..middle, middle..fields.len()],
             ..self.blank(site, name, None, &message.examples, &message.refused)
         };
         self.name("message", None, &body.site, &body.type_name(), None);
         let summary = message.info.as_deref().map(|text| ("info", text));
         let version = Some("$message_version");
-        self.body_of(body, Written { version, summary, ..Written::default() }, &message.fields);
+        self.body_of(body, Written { version, summary, ..Written::default() }, fields);
     }
 
     /// A body without fields, but with its examples.
@@ -191,8 +208,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// Gives a body its place, and reads the types of its fields.
-    fn body_of(&mut self, body: Body, mut written: Written<'a>, fields: &'a [At<model::Field>]) -> BodyId {
-        for (at, field) in fields.iter().enumerate() {
+    fn body_of(&mut self, body: Body, mut written: Written<'a>, fields: Vec<&'a At<model::Field>>) -> BodyId {
+        for (at, &field) in fields.iter().enumerate() {
             let site = &body.site.part(&field.name, field.line);
             if let Some(other) = fields[..at].iter().find(|other| other.name == field.name) {
                 self.report(site, format!("another field is called `{}`, in line {}", field.name, other.line));
@@ -201,7 +218,7 @@ impl<'a> Resolver<'a> {
                 self.name("union", body.dialect, site, &format!("{}_{}", body.type_name(), field.name), None);
             }
             let mut read = |reference: &TypeRef| match reference {
-                TypeRef::Expr(text) => self.good(site, parse_type(text)),
+                TypeRef::Expr(text) => self.read_type(site, text),
                 TypeRef::Switch(_) => None,
             };
             let (ty, holds) = (read(&field.ty), field.holds.as_ref().and_then(read));
@@ -216,7 +233,8 @@ impl<'a> Resolver<'a> {
     /// Takes a name, for what it means if anything can refer to it.
     fn name(&mut self, what: &'static str, scope: Option<DialectId>, site: &Site, name: &str, means: Option<Type>) {
         let builtin = what != "union" && is_builtin(name);
-        if builtin || TAKEN_TYPES.contains(&pascal(name).as_str()) {
+        // an alias is no type in Rust
+        if builtin || what != "alias" && TAKEN_TYPES.contains(&pascal(name).as_str()) {
             self.report(site, format!("`{name}` means something already"));
         }
         // what a dialect calls like something shared hides that, which only structures may do

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::types::Naming;
+use super::types::{Naming, PLAIN};
 use super::{BANNER, Resolver};
 use crate::ir::*;
 use crate::model::{self, At, Moves, Named, Role};
@@ -23,11 +23,11 @@ impl<'a> Resolver<'a> {
         };
         let around = self.frame_field(&Naming {
             dialect: Some(dialect),
-            constant: &constant(&format!("{}_{}", view.module(), banner.ty)),
-            filter: "msgr2",
+            constant: constant(&format!("{}_{}", view.module(), banner.ty)),
+            filter: "msgr2".into(),
             name: &banner.ty,
             doc: "The banner.",
-            display: &model::Display::default(),
+            display: &PLAIN,
             site: &site,
         });
         let info = banner.info.as_ref().and_then(|text| self.template(&site, body, "info", text));

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use super::paths::{conditional, derived};
-use super::types::Naming;
+use super::types::{Naming, PLAIN};
 use super::{Resolver, WrittenField};
-use crate::expr::{Argument, Expression, Scalar, parse_hex, parse_type};
+use crate::expr::{Argument, Expression, Scalar, parse_hex};
 use crate::ir::*;
 use crate::model::{self, Constant, Display, Switch, SwitchCase, TypeRef};
 
@@ -16,7 +16,7 @@ impl Resolver<'_> {
     pub(super) fn field(&mut self, id: BodyId, index: usize, body: &Naming<'_>) -> Option<Field> {
         let WrittenField { field, ty, holds } = self.written[id.0].fields[index].clone();
         let site = &self.ir[id].site.part(&field.name, field.line);
-        let naming = Naming { name: &field.name, doc: &field.doc, display: &field.display, site, ..*body };
+        let naming = Naming { name: &field.name, doc: &field.doc, display: &field.display, site, ..body.clone() };
         let (node, content) = match (&field.holds, &field.ty) {
             (None, TypeRef::Expr(_)) if field.secret => (self.secret(&naming, ty.as_ref()?)?, None),
             (None, TypeRef::Expr(_)) => (self.node(&naming, ty.as_ref()?)?, None),
@@ -31,7 +31,7 @@ impl Resolver<'_> {
                 };
                 let plain = ty.map_or(Ok(None), |ty| self.plain(body.dialect, &ty));
                 let ty = self.good(site, plain)?.unwrap_or(Type::Empty);
-                (Node { field: around, ty }, Some(content))
+                (Node::new(around, ty), Some(content))
             }
         };
         self.exclusive(site, field, &node);
@@ -52,9 +52,9 @@ impl Resolver<'_> {
         for (variable, name) in &field.given {
             let operand = self.operand(scope, before, name).map_err(|what| format!("given: {what}"));
             let operand = self.good(site, operand);
-            match self.ir.context.get_index_of(variable) {
-                Some(at) => given.extend(operand.map(|operand| (at, operand))),
-                None => self.report(site, format!("given: no context variable `{variable}`")),
+            match self.ir.context.contains_key(variable) {
+                true => given.extend(operand.map(|operand| (variable.clone(), operand))),
+                false => self.report(site, format!("given: no context variable `{variable}`")),
             }
         }
         let sealed = field.sealed.as_ref().and_then(|sealed| self.sealed(&naming, sealed));
@@ -110,28 +110,27 @@ impl Resolver<'_> {
         let field = self.add(naming.own_constant(), naming.row(Kind::Switch));
         let by = self.operand(id, index, &switch.switch).map_err(|what| format!("switch: {what}"));
         let by = self.good(naming.site, by);
-        let (constant, filter, display) = (naming.own_constant(), naming.own_filter(), Display::default());
-        let inner = Naming { constant: &constant, filter: &filter, display: &display, ..*naming };
         let mut cases = Vec::new();
         for (name, case) in &switch.cases {
             if name.eq_ignore_ascii_case("other") {
                 self.report(naming.site, "`other` is what a union calls the cases that it lacks");
                 continue;
             }
-            let node =
-                self.good(naming.site, parse_type(case.ty())).and_then(|ty| self.part(&Naming { name, ..inner }, &ty));
+            let node = self.read_type(naming.site, case.ty()).and_then(|ty| self.part(&naming.inside(name), &ty));
             let Some(by) = &by else { continue };
             let numbers: Result<Vec<_>, _> = match case {
                 SwitchCase::One(_) => self.case_numbers(name, &by.ty).map(|range| vec![range]),
-                SwitchCase::Group(group) => group.of.iter().map(|key| self.case_numbers(&key.0, &by.ty)).collect(),
+                SwitchCase::Group(group) => {
+                    group.of.iter().map(|key| self.case_numbers(&key.to_string(), &by.ty)).collect()
+                }
             };
             if let (Some(numbers), Some(node)) = (self.good(naming.site, numbers), node) {
                 cases.push(Case { name: name.clone(), numbers, node });
             }
         }
-        let other = Naming { name: "other", doc: "Bytes that the spec doesn't lay out.", ..inner };
+        let other = Naming { doc: "Bytes that the spec doesn't lay out.", ..naming.inside("other") };
         let other = self.add(other.own_constant(), other.row(Kind::Bytes));
-        Some(Node { field, ty: Type::Union(Box::new(Union { by: by?, cases, other })) })
+        Some(Node::new(field, Type::Union(Box::new(Union { by: by?, cases, other }))))
     }
 
     /// The numbers of a union's case.
@@ -151,12 +150,10 @@ impl Resolver<'_> {
     fn held(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<(FieldId, Node)> {
         if let Ok(Some(Type::Struct(id))) = self.plain(naming.dialect, ty) {
             let field = self.leaf(naming, &Type::Empty);
-            return Some((field, Node { field, ty: Type::Struct(id) }));
+            return Some((field, Node::new(field, Type::Struct(id))));
         }
         let field = self.add(naming.own_constant(), naming.row(Kind::Held));
-        let (constant, filter, display) = (naming.own_constant(), naming.own_filter(), Display::default());
-        let inner = Naming { constant: &constant, filter: &filter, name: "content", display: &display, ..*naming };
-        Some((field, self.part(&inner, ty)?))
+        Some((field, self.part(&naming.inside("content"), ty)?))
     }
 
     /// That there is one of a field for each item of a list.
@@ -186,7 +183,7 @@ impl Resolver<'_> {
         if !matches!(ty, Type::Blob(_) | Type::Sized | Type::Rest | Type::Scalar(Scalar::Text | Scalar::Bytes(_))) {
             self.report(naming.site, SECRET);
         }
-        Some(Node { field: self.add(naming.own_constant(), naming.row(Kind::Secret)), ty })
+        Some(Node::new(self.add(naming.own_constant(), naming.row(Kind::Secret)), ty))
     }
 
     /// What a field can't be at once.
@@ -223,11 +220,9 @@ impl Resolver<'_> {
             return None;
         };
         let what = sealed.label.clone().unwrap_or_else(|| sealed.holds.replace('_', " "));
-        let label = Some(format!("Decrypted {what}"));
-        let display = Display { label, filter: Some(format!("{}.opened", naming.own_filter())), ..Display::default() };
+        let display = Display { label: Some(format!("Decrypted {what}")), ..PLAIN.clone() };
         let doc = self.ir[holds].doc.clone();
-        let constant = naming.own_constant();
-        let opened = Naming { constant: &constant, name: "opened", doc: &doc, display: &display, ..*naming };
+        let opened = Naming { doc: &doc, display: &display, ..naming.inside("opened") };
         let opened = self.leaf(&opened, &Type::Struct(holds));
         Some(Sealed { key: sealed.key.clone(), usage: sealed.usage, holds, opened })
     }

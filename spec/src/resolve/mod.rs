@@ -13,9 +13,9 @@ mod types;
 
 use std::collections::HashMap;
 
-use crate::expr::{Expression, Scalar, parse_hex, parse_type};
+use crate::expr::{Expression, Scalar, parse_hex};
 use crate::ir::*;
-use crate::load::Problem;
+use crate::load::{Problem, in_order};
 use crate::model::{self, At, Named};
 use crate::spec::{DialectView, Spec};
 
@@ -24,24 +24,16 @@ pub(crate) const BANNER: &str = "banner";
 
 /// Resolves a spec, or says all that is wrong with its names and expressions.
 pub(crate) fn resolve(spec: &Spec) -> Result<Ir, Vec<Problem>> {
-    let mut resolver = Resolver {
-        spec,
-        ir: Ir::default(),
-        written: Vec::new(),
-        names: HashMap::new(),
-        taken: HashMap::new(),
-        problems: Vec::new(),
-    };
+    let (ir, written, problems) = (Ir::default(), Vec::new(), Vec::new());
+    let (names, aliases, taken) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut resolver = Resolver { spec, ir, written, names, aliases, taken, problems };
     resolver.sections();
     resolver.declare();
     resolver.context();
     resolver.common();
     resolver.bodies();
     resolver.recursion();
-    let Resolver { ir, mut problems, .. } = resolver;
-    problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    problems.dedup();
-    if problems.is_empty() { Ok(ir) } else { Err(problems) }
+    if resolver.problems.is_empty() { Ok(resolver.ir) } else { Err(in_order(resolver.problems)) }
 }
 
 struct Resolver<'a> {
@@ -52,6 +44,8 @@ struct Resolver<'a> {
     written: Vec<Written<'a>>,
     /// What names mean to all, or in a dialect.
     names: HashMap<(Option<DialectId>, String), Type>,
+    /// The parameters of aliases, and what they stand for.
+    aliases: HashMap<String, (Vec<String>, Expression)>,
     /// Which names are taken in generated code.
     taken: declare::Taken,
     problems: Vec<Problem>,
@@ -144,9 +138,12 @@ impl<'a> Resolver<'a> {
     fn context(&mut self) {
         for (name, variable) in &self.spec.context {
             let site = self.shared("context", name, variable.line);
-            let number = Scalar::named(&variable.ty).filter(|scalar| scalar.is_integer() && !scalar.is_signed());
-            let names = self.lookup(None, &variable.ty).filter(|ty| matches!(ty, Type::Enum(_)));
-            let ty = number.map(Type::Scalar).or_else(|| names.cloned());
+            let Some(written) = self.read_type(&site, &variable.ty) else { continue };
+            let unsigned = |ty: &Type| match ty {
+                Type::Scalar(scalar) => scalar.is_integer() && !scalar.is_signed(),
+                ty => matches!(ty, Type::Enum(_)),
+            };
+            let ty = self.plain(None, &written).ok().flatten().filter(unsigned);
             match ty {
                 Some(ty) => {
                     let item = Variable { ty, doc: variable.doc.clone() };
@@ -168,18 +165,18 @@ impl<'a> Resolver<'a> {
                 self.report(&site, "must not be a union");
                 continue;
             };
-            let Some(ty) = self.good(&site, parse_type(text)) else { continue };
+            let Some(ty) = self.read_type(&site, text) else { continue };
             let naming = types::Naming {
                 dialect: None,
-                constant: "COMMON",
-                filter: "msgr2",
+                constant: "COMMON".into(),
+                filter: "msgr2".into(),
                 name,
                 doc: &common.doc,
                 display: &common.display,
                 site: &site,
             };
             if let Some(node) = self.node(&naming, &ty) {
-                let item = Common { node, doc: common.doc.clone(), display: common.display.clone() };
+                let item = Common { node, display: common.display.clone() };
                 self.ir.common.insert(name.clone(), Placed { site, item });
             }
         }

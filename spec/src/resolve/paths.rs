@@ -10,9 +10,8 @@ impl<'a> Resolver<'a> {
     pub(super) fn operand(&self, id: BodyId, index: usize, name: &str) -> Result<Operand, String> {
         let operand = |origin, ty| Operand { name: name.to_owned(), origin, ty };
         if let Some(variable) = name.strip_prefix('$') {
-            let found = self.ir.context.get_full(variable);
-            let (at, _, variable) = found.ok_or_else(|| format!("no context variable `{variable}`"))?;
-            return Ok(operand(Origin::Context(at), variable.ty.clone()));
+            let info = self.ir.context.get(variable).ok_or_else(|| format!("no context variable `{variable}`"))?;
+            return Ok(operand(Origin::Context(variable.to_owned()), info.ty.clone()));
         }
         if name == "struct_v" && self.ir[id].versioned.is_some() {
             let path = Path { fields: Vec::new(), struct_v: true };
@@ -40,7 +39,7 @@ impl<'a> Resolver<'a> {
                 let case = steps.next().unwrap_or_default();
                 let found = switch.cases.get_full(case).filter(|_| steps.peek().is_some());
                 let (which, _, case) = found.ok_or_else(|| format!("`{name}`: `{case}` is no case with fields"))?;
-                let ty = parse_type(case.ty()).ok();
+                let ty = parse_type(case.ty()).and_then(|ty| self.expand(&ty, 0)).ok();
                 let Some(Type::Struct(inner)) = self.plain_or_none(self.ir[current].dialect, ty.as_ref()) else {
                     return Err(format!("`{name}` names no field of a case"));
                 };
@@ -212,7 +211,11 @@ impl<'a> Resolver<'a> {
         match self.plain_or_none(dialect, Some(ty)) {
             Some(Type::Struct(id)) => self.written[id.0].summary.is_some(),
             Some(ty) => !matches!(ty, Type::Empty),
-            None => outermost && ty.name != "optional" && arguments.all(|ty| self.has_text(dialect, ty, false)),
+            None => {
+                outermost
+                    && !matches!(ty.name.as_str(), "optional" | "tuple")
+                    && arguments.all(|ty| self.has_text(dialect, ty, false))
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Structures that contain themselves: nobody who follows them would come to an end.
+//! Structures in structures: none contains itself, for nobody who follows it would come to an end; and what is known of
+//! the bytes of all.
 
 use super::Resolver;
 use crate::ir::*;
@@ -31,6 +32,7 @@ impl Resolver<'_> {
         while let Some((id, left)) = stack.last_mut() {
             let Some(next) = left.pop() else {
                 marks[id.0] = Mark::Done;
+                self.measure(*id);
                 stack.pop();
                 continue;
             };
@@ -49,6 +51,27 @@ impl Resolver<'_> {
                 }
             }
         }
+    }
+
+    /// What is known of the bytes of a body, once it is known of all that it contains.
+    fn measure(&mut self, id: BodyId) {
+        let (ir, body) = (&self.ir, &self.ir[id]);
+        let header = match &body.versioned {
+            Some(v) => usize::from(v.marker.is_some()) + if v.compat.is_some() { 6 } else { 1 },
+            None => 0,
+        };
+        // what has its length from elsewhere may have none
+        let always = body.fields.iter().filter(|field| !field.conditional() && field.length.is_none());
+        let fields = always.map(|field| ir.min_size(&field.node.ty));
+        let piece = |piece: &Piece| if let Piece::Text(words) = piece { words.len() } else { 1 };
+        let min_size = match &body.text {
+            Some(text) => text.pieces.iter().map(piece).sum(),
+            None => fields.fold(header, usize::saturating_add),
+        };
+        let bounded = body.versioned.as_ref().is_some_and(|v| v.compat.is_some());
+        let last = body.fields.last().is_some_and(|field| ir.greedy(&field.node.ty));
+        let greedy = !bounded && (body.open || last || body.fields.iter().any(Field::asks_for_more));
+        (self.ir.bodies[id.0].min_size, self.ir.bodies[id.0].greedy) = (min_size, greedy);
     }
 
     /// The structures in a body, the last first. What is sealed is read only once it is opened, and a trace doesn't open

@@ -4,28 +4,50 @@ use indexmap::map::Entry;
 
 use super::Resolver;
 use crate::expr::Argument::{Number, Type as T};
-use crate::expr::{Expression, Prefix, Scalar, no_type};
+use crate::expr::{Argument, Expression, MOST_NESTED, Scalar, no_type, parse_type};
 use crate::ir::*;
 use crate::model::{self, Base, Display};
 use crate::names::{constant, label};
 
 /// Names of types that the language has.
-const BUILTIN: &[&str] = &["list", "counted", "optional", "map", "array", "bytes", "blob", "rest", "sized", "empty"];
+const BUILTIN: &[&str] =
+    &["list", "counted", "optional", "map", "array", "bytes", "blob", "rest", "sized", "empty", "tuple"];
+
+/// What the values of a tuple are called.
+const PLACES: &[&str] = &["first", "second", "third", "fourth"];
 
 /// Whether a name means a type in every spec.
 pub(super) fn is_builtin(name: &str) -> bool {
     BUILTIN.contains(&name) || Scalar::named(name).is_some()
 }
 
+/// The longest type with which an alias may be used, in letters.
+const MOST_WRITTEN: usize = 400;
+
+/// What stands in an alias, with arguments in the place of its parameters.
+fn fill(argument: &Argument, parameters: &[String], arguments: &[Argument]) -> Argument {
+    let T(ty) = argument else { return argument.clone() };
+    match parameters.iter().zip(arguments).find(|(parameter, _)| **parameter == ty.name && ty.arguments.is_empty()) {
+        Some((_, argument)) => argument.clone(),
+        None => {
+            let inside = ty.arguments.iter().map(|inner| fill(inner, parameters, arguments)).collect();
+            T(Expression { arguments: inside, ..ty.clone() })
+        }
+    }
+}
+
+/// Nothing is said of how something is shown.
+pub(super) static PLAIN: Display = Display { base: None, notation: None, unit: None, label: None, filter: None };
+
 /// What the fields of a node are called.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Naming<'n> {
     /// Where names of types are looked up.
     pub dialect: Option<DialectId>,
     /// First part of the names of constants.
-    pub constant: &'n str,
+    pub constant: String,
     /// First part of filter names.
-    pub filter: &'n str,
+    pub filter: String,
     /// Name of the field.
     pub name: &'n str,
     /// One sentence.
@@ -36,7 +58,13 @@ pub(super) struct Naming<'n> {
     pub site: &'n Site,
 }
 
-impl Naming<'_> {
+impl<'n> Naming<'n> {
+    /// Names of something in it.
+    pub(super) fn inside(&self, name: &'n str) -> Self {
+        let (constant, filter) = (self.own_constant(), self.own_filter());
+        Naming { constant, filter, name, display: &PLAIN, ..self.clone() }
+    }
+
     /// The name of its constant.
     pub(super) fn own_constant(&self) -> String {
         format!("{}_{}", self.constant, constant(self.name))
@@ -71,11 +99,15 @@ impl Resolver<'_> {
     pub(super) fn plain(&self, dialect: Option<DialectId>, ty: &Expression) -> Result<Option<Type>, String> {
         Ok(Some(match (ty.name.as_str(), &ty.arguments[..]) {
             ("list" | "counted" | "rest" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
+            ("tuple", items @ [_, _, ..]) if items.len() <= PLACES.len() && items.iter().all(|i| matches!(i, T(_))) => {
+                return Ok(None);
+            }
             ("array", [T(_), Number(n)]) if u32::try_from(*n).is_ok() => return Ok(None),
             ("bytes", [Number(n)]) if u32::try_from(*n).is_ok() => Type::Scalar(Scalar::Bytes(*n as u32)),
-            ("blob", []) => Type::Blob(Prefix::U32),
-            ("blob", [T(width)]) if width.name == "u8" => Type::Blob(Prefix::U8),
-            ("blob", [T(width)]) if width.name == "u16" => Type::Blob(Prefix::U16),
+            ("blob", []) => Type::Blob(Scalar::U32),
+            ("blob", [T(length)]) if matches!(length.name.as_str(), "u8" | "u16") => {
+                Type::Blob(Scalar::named(&length.name).unwrap_or(Scalar::U32))
+            }
             ("rest", []) => Type::Rest,
             ("sized", []) => Type::Sized,
             ("empty", []) => Type::Empty,
@@ -88,29 +120,67 @@ impl Resolver<'_> {
         }))
     }
 
+    /// Reads a type, and puts what it stands for in the place of each alias.
+    pub(super) fn read_type(&mut self, site: &Site, text: &str) -> Option<Expression> {
+        let ty = parse_type(text).and_then(|ty| self.expand(&ty, 0));
+        self.good(site, ty)
+    }
+
+    pub(super) fn expand(&self, ty: &Expression, depth: usize) -> Result<Expression, String> {
+        let argument = |argument: &Argument| match argument {
+            T(ty) => self.expand(ty, depth).map(T),
+            number => Ok(number.clone()),
+        };
+        let arguments = ty.arguments.iter().map(argument).collect::<Result<Vec<_>, _>>()?;
+        let filled = Expression { arguments, ..ty.clone() };
+        let Some((parameters, stands_for)) = self.aliases.get(&ty.name) else { return Ok(filled) };
+        if parameters.len() != filled.arguments.len() {
+            return Err(format!("`{ty}`: {} takes {} types", ty.name, parameters.len()));
+        }
+        if depth == MOST_NESTED || filled.to_string().len() > MOST_WRITTEN {
+            return Err(format!("`{}` stands for itself, or for too much", ty.name));
+        }
+        let filled = match fill(&T(stands_for.clone()), parameters, &filled.arguments) {
+            T(filled) => self.expand(&filled, depth + 1)?,
+            number => return Err(format!("`{ty}` is {number:?}, and no type")),
+        };
+        Ok(Expression { alias: Some((ty.name.clone(), ty.to_string())), ..filled })
+    }
+
     /// Resolves a type that stands below a name.
     pub(super) fn node(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<Node> {
+        let node = self.unnamed(naming, ty)?;
+        Some(Node { alias: ty.alias.clone(), ..node })
+    }
+
+    fn unnamed(&mut self, naming: &Naming<'_>, ty: &Expression) -> Option<Node> {
         let plain = self.plain(naming.dialect, ty);
         if let Some(ty) = self.good(naming.site, plain)? {
-            return Some(Node { field: self.leaf(naming, &ty), ty });
+            return Some(Node::new(self.leaf(naming, &ty), ty));
         }
-        let plain = Naming { display: &Display::default(), ..*naming };
+        let plain = Naming { display: &PLAIN, ..naming.clone() };
         match (ty.name.as_str(), &ty.arguments[..]) {
             ("map", [T(key), T(value)]) => {
                 let field = self.list(naming);
-                let (constant, filter) = (naming.own_constant(), naming.own_filter());
-                let entry = FieldInfo { name: "entry".into(), filter: filter.clone(), ..plain.row(Kind::Entry) };
-                let entry = self.add(format!("{constant}_ENTRY"), entry);
-                let inner = Naming { constant: &constant, filter: &filter, ..plain };
-                let key = self.part(&Naming { name: "key", ..inner }, key)?;
-                let value = self.part(&Naming { name: "value", ..inner }, value)?;
-                Some(Node { field, ty: Type::Map(entry, key.into(), value.into()) })
+                let entry = FieldInfo { name: "entry".into(), filter: naming.own_filter(), ..plain.row(Kind::Entry) };
+                let entry = self.add(format!("{}_ENTRY", naming.own_constant()), entry);
+                let (key, value) = (self.part(&naming.inside("key"), key)?, self.part(&naming.inside("value"), value)?);
+                Some(Node::new(field, Type::Map(entry, key.into(), value.into())))
+            }
+            ("tuple", items) => {
+                let field = self.add(naming.own_constant(), naming.row(Kind::Entry));
+                let mut parts = Vec::new();
+                for (name, item) in PLACES.iter().zip(items) {
+                    let T(item) = item else { return None };
+                    parts.push(self.part(&naming.inside(name), item)?);
+                }
+                Some(Node::new(field, Type::Tuple(parts)))
             }
             ("optional", [T(item)]) => {
                 let filter = format!("{}.present", plain.own_filter());
                 let present = FieldInfo { filter, ..plain.row(Kind::Present) };
                 let field = self.add(format!("{}_PRESENT", naming.own_constant()), present);
-                Some(Node { field, ty: Type::Optional(self.part(naming, item)?.into()) })
+                Some(Node::new(field, Type::Optional(self.part(naming, item)?.into())))
             }
             (name, [T(item), rest @ ..]) => {
                 let field = self.list(naming);
@@ -121,7 +191,7 @@ impl Resolver<'_> {
                     (_, [Number(n)]) => Type::Array(item, *n as u32),
                     _ => Type::Counted(item),
                 };
-                Some(Node { field, ty })
+                Some(Node::new(field, ty))
             }
             _ => None,
         }
@@ -138,7 +208,7 @@ impl Resolver<'_> {
     /// The field that is the number of a list's items.
     pub(super) fn list(&mut self, naming: &Naming<'_>) -> FieldId {
         let shown = Display { label: naming.display.label.clone(), ..Display::default() };
-        let row = Naming { display: &shown, ..*naming }.row(Kind::List);
+        let row = Naming { display: &shown, ..naming.clone() }.row(Kind::List);
         let row = FieldInfo { filter: format!("{}.count", naming.own_filter()), ..row };
         self.add(format!("{}_COUNT", naming.own_constant()), row)
     }
@@ -151,7 +221,7 @@ impl Resolver<'_> {
             _ => None,
         };
         let display = Display { base: naming.display.base.or(base), ..naming.display.clone() };
-        let row = Naming { display: &display, ..*naming }.row(self.kind(ty));
+        let row = Naming { display: &display, ..naming.clone() }.row(self.kind(ty));
         self.add(naming.own_constant(), row)
     }
 
@@ -165,6 +235,7 @@ impl Resolver<'_> {
             Type::Empty => Kind::Struct(false),
             Type::List(_) | Type::Counted(_) | Type::Items(_) | Type::Map(..) | Type::Array(..) => Kind::List,
             Type::Optional(_) => Kind::Present,
+            Type::Tuple(_) => Kind::Entry,
             Type::Union(_) => Kind::Switch,
         }
     }

@@ -5,46 +5,21 @@ use quote::{format_ident, quote};
 
 use super::Generator;
 use super::types::scalar_type;
+use crate::expr::Scalar;
 use crate::ir::*;
 use crate::model::Notation;
 use crate::names::{constant, pascal};
 
 impl Generator<'_> {
-    /// A newtype over the integer, with a constant for each name.
     pub(super) fn enumeration(&self, id: EnumId) -> TokenStream {
-        let e = &self.ir[id];
-        let (base, doc) = (scalar_type(e.base), &e.says.doc);
-        let (ident, info) = (format_ident!("{}", pascal(&e.name)), format_ident!("{}", self.ir.enum_constant(id)));
-        let constants = e.says.values.iter().map(|(name, value)| {
-            let (name, number) = (format_ident!("{}", constant(name)), Literal::i64_unsuffixed(value.number));
-            let doc = &value.doc;
-            quote!(#[doc = #doc] pub const #name: Self = Self(#number);)
-        });
-        quote! {
-            #[doc = #doc]
-            #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-            pub struct #ident(pub #base);
-            impl #ident { #(#constants)* }
-            wire::open_enum!(#ident, #base, info::#info);
-        }
+        let Enum { name, base, says, .. } = &self.ir[id];
+        let numbers = says.values.iter().map(|(name, v)| (name, Literal::i64_unsuffixed(v.number), &v.doc));
+        newtype("open_enum", name, &self.ir.enum_constant(id), *base, &says.doc, numbers)
     }
 
-    pub(super) fn flag_word(&self, f: &Flags) -> TokenStream {
-        let base = scalar_type(f.base);
-        let (ident, info, doc) =
-            (format_ident!("{}", pascal(&f.name)), format_ident!("{}", constant(&f.name)), &f.says.doc);
-        let flags = f.says.values.iter().map(|(name, flag)| {
-            let (name, doc) = (format_ident!("{}", constant(name)), &flag.doc);
-            let mask = Literal::u64_unsuffixed(flag.mask());
-            quote!(#[doc = #doc] pub const #name: Self = Self(#mask);)
-        });
-        quote! {
-            #[doc = #doc]
-            #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-            pub struct #ident(pub #base);
-            impl #ident { #(#flags)* }
-            wire::flag_word!(#ident, #base, info::#info);
-        }
+    pub(super) fn flag_word(&self, Flags { name, base, says, .. }: &Flags) -> TokenStream {
+        let masks = says.values.iter().map(|(name, flag)| (name, Literal::u64_unsuffixed(flag.mask()), &flag.doc));
+        newtype("flag_word", name, &constant(name), *base, &says.doc, masks)
     }
 
     /// The tables of names.
@@ -82,5 +57,29 @@ impl Generator<'_> {
             #[doc = #about]
             pub static #ident: EnumInfo = EnumInfo { name: #name, signed: #signed, values: &[#(#values)*] };
         }
+    }
+}
+
+/// A newtype over the integer, with a constant for each name.
+fn newtype<'v>(
+    kind: &str,
+    name: &str,
+    info: &str,
+    base: Scalar,
+    doc: &str,
+    values: impl Iterator<Item = (&'v String, Literal, &'v String)>,
+) -> TokenStream {
+    let (kind, ident, info) = (format_ident!("{kind}"), format_ident!("{}", pascal(name)), format_ident!("{info}"));
+    let base = scalar_type(base);
+    let constants = values.map(|(name, number, doc)| {
+        let name = format_ident!("{}", constant(name));
+        quote!(#[doc = #doc] pub const #name: Self = Self(#number);)
+    });
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct #ident(pub #base);
+        impl #ident { #(#constants)* }
+        wire::#kind!(#ident, #base, info::#info);
     }
 }

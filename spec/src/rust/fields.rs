@@ -1,6 +1,6 @@
 //! The table of fields: what Wireshark registers, JSON names and errors cite.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::Generator;
@@ -48,19 +48,6 @@ impl Generator<'_> {
     fn kind(&self, kind: Kind) -> TokenStream {
         let names = |name: String| format_ident!("{name}");
         match kind {
-            Kind::Unsigned(size) => {
-                let size = Literal::u8_unsuffixed(size);
-                quote!(Kind::Unsigned(#size))
-            }
-            Kind::Signed(size) => {
-                let size = Literal::u8_unsuffixed(size);
-                quote!(Kind::Signed(#size))
-            }
-            Kind::Float(size) => {
-                let size = Literal::u8_unsuffixed(size);
-                quote!(Kind::Float(#size))
-            }
-            Kind::Struct(text) => quote!(Kind::Struct(#text)),
             Kind::Enum(size, id) => {
                 let info = names(self.ir.enum_constant(id));
                 quote!(Kind::Enum(#size, &info::#info))
@@ -69,10 +56,8 @@ impl Generator<'_> {
                 let info = names(constant(&self.ir[id].name));
                 quote!(Kind::Flags(#size, &info::#info))
             }
-            other => {
-                let name = names(format!("{other:?}"));
-                quote!(Kind::#name)
-            }
+            // written as in Rust, without the type of the number
+            other => format!("Kind::{other:?}").parse().unwrap_or_default(),
         }
     }
 }

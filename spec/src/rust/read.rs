@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::Generator;
 use super::structs::{stored, type_ident, union_name};
-use super::types::prefix_type;
+use super::types::scalar_type;
 use crate::expr::{Operator, Scalar};
 use crate::ir::*;
 use crate::model::Versioned;
@@ -86,8 +86,8 @@ impl Generator<'_> {
         let mut read = self.read_told(body, field);
         if !field.given.is_empty() {
             let item = field.each.as_ref().map_or(body, |each| &self.ir[each.item]);
-            let given = field.given.iter().filter_map(|(at, operand)| {
-                let (name, variable) = self.ir.context.get_index(*at)?;
+            let given = field.given.iter().filter_map(|(variable, operand)| {
+                let (name, variable) = (variable, self.ir.context.get(variable)?);
                 let (name, number) = (ident(name), self.operand(item, operand, from));
                 let value = match &variable.ty {
                     Type::Enum(_) => {
@@ -127,7 +127,7 @@ impl Generator<'_> {
             };
             return match &field.node.ty {
                 Type::Blob(prefix) => {
-                    let prefix = prefix_type(*prefix);
+                    let prefix = scalar_type(*prefix);
                     quote!(r.holds::<#prefix, _, _>(t, #id, #max, |r, t| #inner))
                 }
                 Type::Scalar(Scalar::Bytes(n)) => quote!(r.fixed_holds(t, #id, #n, |r, t| #inner)),
@@ -179,7 +179,7 @@ impl Generator<'_> {
             }
             Type::Empty => quote!(Ok::<_, wire::Error>(r.empty(t, #id))),
             Type::Blob(prefix) => {
-                let prefix = prefix_type(*prefix);
+                let prefix = scalar_type(*prefix);
                 quote!(r.blob::<#prefix, _>(t, #id, #max))
             }
             Type::Rest if max != u64::MAX => quote!(r.sized(t, #id, r.left() as u64, #max)),
@@ -208,6 +208,10 @@ impl Generator<'_> {
                 let (bound, entry) = (self.bound(&[key, value], max), self.id(*entry));
                 let (key, value) = (read(key, u64::MAX), read(value, u64::MAX));
                 quote!(r.list(t, #id, #bound, |r, t| r.group(t, #entry, |r, t| Ok((#key?, #value?)))))
+            }
+            Type::Tuple(items) => {
+                let items = items.iter().map(|item| read(item, u64::MAX));
+                quote!(r.group(t, #id, |r, t| Ok((#(#items?),*))))
             }
             Type::Optional(item) => {
                 let item = read(item, max);
@@ -249,8 +253,8 @@ impl Generator<'_> {
     /// The number that decides over a union or a condition, as an `Option<i64>`.
     pub(super) fn operand(&self, body: &Body, operand: &Operand, from: From) -> TokenStream {
         let path = match &operand.origin {
-            Origin::Context(at) => {
-                let variable = ident(self.ir.context.get_index(*at).map_or("", |(name, _)| name));
+            Origin::Context(variable) => {
+                let variable = ident(variable);
                 let value = if matches!(operand.ty, Type::Enum(_)) { quote!(v.0) } else { quote!(v) };
                 return quote!(cx.#variable.map(|v| #value as i64));
             }

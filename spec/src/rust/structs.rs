@@ -16,7 +16,7 @@ impl Generator<'_> {
         let kept: &[&str] = if body.keeps_extra() { &["extra"] } else { &[] };
         let declaration = self.declaration(body, kept);
         let (lifetime, anonymous) = self.lifetimes(body);
-        let min_size = self.ir.body_min_size(body);
+        let min_size = body.min_size;
         let (decode, encode) = match &body.text {
             Some(text) => (self.decode_text(body, text), self.encode_text(body, text)),
             None => (self.decode_body(body), self.encode_body(body)),
@@ -88,7 +88,7 @@ impl Generator<'_> {
             defaults.push(quote!(#name: #default,));
         }
         for name in kept {
-            let doc = self.ir.common.get(*name).map_or("", |common| &common.doc);
+            let doc = self.ir.common.get(*name).map_or("", |common| &self.ir[common.node.field].doc);
             let name = ident(name);
             declared.push(quote! {
                 #[doc = #doc]

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::Generator;
 use super::structs::type_ident;
-use crate::expr::{Prefix, Scalar};
+use crate::expr::Scalar;
 use crate::ir::*;
 use crate::names::pascal;
 
@@ -65,6 +65,10 @@ impl Generator<'_> {
                 let item = self.rust_type(&item.ty);
                 quote!(Option<#item>)
             }
+            Type::Tuple(_) => {
+                let items = ty.inner().into_iter().map(|ty| self.rust_type(ty));
+                quote!((#(#items),*))
+            }
         }
     }
 
@@ -83,36 +87,24 @@ pub(super) fn default_value(ty: &Type) -> TokenStream {
             let (item, n) = (default_value(&item.ty), *n as usize);
             quote!(vec![#item; #n])
         }
+        Type::Tuple(_) => {
+            let items = ty.inner().into_iter().map(default_value);
+            quote!((#(#items),*))
+        }
         _ => quote!(Default::default()),
-    }
-}
-
-/// The Rust type of a length prefix.
-pub(super) fn prefix_type(prefix: Prefix) -> TokenStream {
-    match prefix {
-        Prefix::U8 => quote!(u8),
-        Prefix::U16 => quote!(u16),
-        Prefix::U32 => quote!(u32),
     }
 }
 
 pub(super) fn scalar_type(scalar: Scalar) -> TokenStream {
     use Scalar::*;
+    let (bits, named) = (8 * scalar.min_size(), format_ident!("{}", format!("{scalar:?}").replace(['(', ')'], "_")));
+    let (signed, unsigned) = (format_ident!("i{bits}"), format_ident!("u{bits}"));
     match scalar {
-        U8 => quote!(u8),
-        U16 => quote!(u16),
-        U32 => quote!(u32),
-        U64 => quote!(u64),
-        S8 => quote!(i8),
-        S16 => quote!(i16),
-        S32 => quote!(i32),
-        S64 => quote!(i64),
-        U16Be => quote!(wire::Be<u16>),
-        U32Be => quote!(wire::Be<u32>),
-        U64Be => quote!(wire::Be<u64>),
+        U8 | U16 | U32 | U64 => quote!(#unsigned),
+        S8 | S16 | S32 | S64 => quote!(#signed),
+        U16Be | U32Be | U64Be => quote!(wire::Be<#unsigned>),
         F32 => quote!(f32),
         F64 => quote!(f64),
-        Bool => quote!(wire::Bool),
         Text => quote!(wire::Text<'a>),
         Bytes(n) => {
             let n = n as usize;
@@ -120,8 +112,6 @@ pub(super) fn scalar_type(scalar: Scalar) -> TokenStream {
         }
         Ipv4 => quote!(std::net::Ipv4Addr),
         Ipv6 => quote!(std::net::Ipv6Addr),
-        Uuid => quote!(wire::Uuid),
-        Utime => quote!(wire::Utime),
-        Duration => quote!(wire::Duration),
+        Bool | Uuid | Utime | Duration => quote!(wire::#named),
     }
 }

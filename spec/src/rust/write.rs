@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::Generator;
 use super::read::{From, case_pattern, constant_number};
 use super::structs::union_name;
-use super::types::prefix_type;
+use super::types::scalar_type;
 use crate::expr::Scalar;
 use crate::ir::*;
 use crate::names::{ident, pascal};
@@ -148,7 +148,7 @@ impl Generator<'_> {
             };
             return match field.node.ty {
                 Type::Blob(prefix) => {
-                    let prefix = prefix_type(prefix);
+                    let prefix = scalar_type(prefix);
                     quote!(w.length::<#prefix>(#id, #max, |w| { if let Some(v) = v { #inner } Ok(()) })?;)
                 }
                 Type::Scalar(Scalar::Bytes(n)) => {
@@ -168,7 +168,7 @@ impl Generator<'_> {
         let bytes = if field.sealed.is_some() { quote!(&v.bytes) } else { quote!(v) };
         match &field.node.ty {
             Type::Blob(prefix) => {
-                let prefix = prefix_type(*prefix);
+                let prefix = scalar_type(*prefix);
                 quote!(w.blob::<#prefix>(#id, #max, #bytes)?;)
             }
             Type::Sized | Type::Rest => quote!(wire::Writer::at_most(#id, (#bytes).len(), #max)?; w.put(#bytes);),
@@ -188,7 +188,7 @@ impl Generator<'_> {
             Type::Struct(_) => quote!(v.encode(w).map_err(|e| e.within(#id))?;),
             Type::Empty => quote!(let () = v;),
             Type::Blob(prefix) => {
-                let prefix = prefix_type(*prefix);
+                let prefix = scalar_type(*prefix);
                 quote!(w.blob::<#prefix>(#id, #max, v)?;)
             }
             Type::Rest | Type::Sized => quote!(w.put(v);),
@@ -222,6 +222,13 @@ impl Generator<'_> {
                         Ok(())
                     })?;
                 }
+            }
+            Type::Tuple(items) => {
+                let writes = items.iter().enumerate().map(|(at, item)| {
+                    let (at, write) = (Literal::usize_unsuffixed(at), write(item, u64::MAX));
+                    quote!({ let v = &v.#at; #write })
+                });
+                inside(&id, &quote!(#(#writes)*))
             }
             Type::Optional(item) => {
                 let item = write(item, max);
