@@ -140,7 +140,7 @@ fn message_bodies() {
             let what = format!("{name}: {}", example.doc);
             let value: Body<'_> =
                 serde_json::from_value(json!({ name: example.value })).unwrap_or_else(|e| panic!("{what}: {e}"));
-            let MessageVersions { head, compat } = message.versions;
+            let MessageVersions { head, compat, .. } = message.versions;
             assert_eq!((value.message_type().0, value.versions()), (number, (head, compat)), "{what}");
             for (index, bytes) in value.encode().unwrap().iter().enumerate() {
                 assert_eq!(bytes, parts.get(index + 1).unwrap_or(&Vec::new()), "{what}: part {index} encoded");

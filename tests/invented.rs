@@ -183,6 +183,13 @@ const TYPES: &[Row] = rows![
     types::UnionInner,
     types::Agreed,
     types::Held,
+    types::ItemsLeft,
+    types::Comparisons,
+    types::Job,
+    types::JobPair,
+    types::ParcelOfJob,
+    types::Told,
+    types::ToldMore,
     types::Sealed,
     one::Opening,
     one::Shape,
@@ -364,6 +371,58 @@ fn seeds() -> Vec<(&'static str, Value, &'static str, Value)> {
             json!({}),
             "06000000 01000000 0500 0500 01000000 61 01 02 0100 0200",
             json!({"list": [5], "text": "a", "colour": "green", "rest": {"x": 1, "y": 2}}),
+        ),
+        (
+            "types::ItemsLeft",
+            json!({}),
+            "1f000000 04 04 0100 0200 0100 0200 0300 0400",
+            json!({"first": 31, "marks": ["0x4"], "inner": [1, 2], "places": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]}),
+        ),
+        (
+            "types::ItemsLeft",
+            json!({}),
+            "00000000 00 00",
+            json!({"first": 0, "marks": [], "inner": null, "places": []}),
+        ),
+        ("types::Comparisons", json!({}), "ff fe 01 02 03 04", {
+            json!({"kind": "white", "number": -2, "named": 1, "below": 2, "at_most": 3, "either": 4})
+        }),
+        ("types::Comparisons", json!({}), "00 ff 01", json!({"kind": "black", "number": -1, "at_most": 1})),
+        ("types::Comparisons", json!({}), "01 01 01 02", json!({"kind": "red", "number": 1, "both": 1, "either": 2})),
+        (
+            "types::Comparisons",
+            json!({}),
+            "00 02 01 02",
+            json!({"kind": "black", "number": 2, "above": 1, "either": 2}),
+        ),
+        ("types::Comparisons", json!({}), "00 00", json!({"kind": "black", "number": 0})),
+        (
+            "types::Job",
+            json!({}),
+            "02 07 0100 aa 0500",
+            json!({"kind": "green", "task": {"pair": {"one": 7, "level": 1, "unused": "aa"}}, "size": 5}),
+        ),
+        ("types::Job", json!({}), "09 01020304 0000", { json!({"kind": 9, "task": {"other": "01020304"}, "size": 0}) }),
+        (
+            "types::Told",
+            json!({"level": 9}),
+            "0200 6162 aabb cc",
+            json!({"count": 2, "parcel": {"name": "ab", "bytes": "aabb", "rest": "cc"}}),
+        ),
+        (
+            "types::ToldMore",
+            json!({"shade": "green"}),
+            "04 01 0200 61626364 01000200 09000000 04000000 01000200 07",
+            json!({
+                "length": 4, "colour": "red", "number": 2, "text": "abcd", "bytes": {"red": {"x": 1, "y": 2}},
+                "tail": {"by_colour": {"red": {"x": 1, "y": 2}}, "high": 7, "by_level": "2"},
+            }),
+        ),
+        (
+            "types::ToldMore",
+            json!({}),
+            "00 00 0000 00000000",
+            json!({"length": 0, "colour": "black", "number": 0, "text": "", "bytes": null, "tail": null}),
         ),
         ("types::Sealed", json!({}), "01 02000000 aabb cc dd", json!({"blob": "aabb", "sized": "cc", "rest": "dd"})),
         ("one::Opening", json!({}), "6f6e 02 01 00", json!({"word": {"colour": "red", "marks": []}})),
@@ -1057,6 +1116,59 @@ fn messages_go_by_type_and_version() {
     assert!(read(41, 1, "").unwrap().starts_with("Nothing"));
     assert!(read(41, 1, "01 | 02 | 03").unwrap().contains("extra: [01], middle: [02], data: [03]"));
     assert!(check_message(99, 1, &[], &nothing).is_none());
+}
+
+#[test]
+fn a_later_segment_has_something_for_each_item() {
+    use messages::MJobs;
+    use types::{Colour, Job, JobTask};
+    let read = |parts: &str| check_message(0x103, 1, &parse_hex(parts).unwrap(), &Context::default()).unwrap();
+    let jobs = "04 00 00000000 0200  02 09 0200 00 0700  ff 0100 0200 0000  07 01020304 0100";
+    let text = read(&format!("{jobs} || 0500 6162 aabb 010203 cc")).unwrap();
+    for part in ["Black(5)", "Pair(ParcelOfJob { name: \"ab\"", "bytes: [aabb], rest: [010203]", "None", "Other([cc])"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // lengths that don't fit to what is there
+    let wrong = read(&format!("{jobs} || 0500 6162 aabb 010203")).unwrap_err();
+    assert_eq!((wrong.path().as_str(), wrong.kind.name()), ("parcels[3]", "incomplete"));
+    let wrong = read(&format!("{} || 0500 61", jobs.replace("0700", "0100"))).unwrap_err();
+    assert_eq!((wrong.path().as_str(), wrong.kind.name()), ("parcels[1].pair.name", "incomplete"));
+    let wrong = read("01 00 00000000 0300 || 050000").unwrap_err();
+    assert_eq!((wrong.path().as_str(), wrong.kind.name()), ("parcels[0]", "trailing"));
+    assert!(read(&format!("{jobs} || 0500 6162 aabb 010203 cc dd")).unwrap().contains("data_extra: [dd]"));
+
+    let job = |kind, task, size| Job { kind, task, size };
+    let point = types::Point { x: 1, y: 2 };
+    let mut message = MJobs {
+        jobs: vec![job(Colour::BLACK, JobTask::default(), 2), job(Colour::WHITE, JobTask::Place(point.clone()), 4)],
+        parcels: vec![Some(messages::MJobsParcels::Black(7)), Some(messages::MJobsParcels::White(vec![point.clone()]))],
+        ..MJobs::default()
+    };
+    let written = ["02 00 00000000 0200 ff 0100 0200 0400", "", "0700 0100 0200"].map(hex);
+    assert_eq!(message.encode().unwrap(), written);
+    assert_eq!(message.to_string(), "[black7- in=2,whitewhite(1, 2) in=4] [black-,white(1, 2)]");
+    // what a reader would refuse isn't written
+    let kind = |message: &MJobs<'_>| message.encode().unwrap_err().kind.name();
+    message.jobs[1].size = 5;
+    assert_eq!(kind(&message), "wrong_length");
+    message.jobs.pop();
+    assert_eq!(kind(&message), "unequal_counts");
+    let told = types::ToldMore { length: 1, text: Text::from("ab"), ..Default::default() };
+    assert_eq!(told.to_bytes().unwrap_err().path(), "text");
+    let long = JobTask::Pair(types::JobPair { unused: Blob::from(vec![0; 2]), ..Default::default() });
+    assert_eq!(job(Colour::GREEN, long, 0).to_bytes().unwrap_err().kind.name(), "wrong_length");
+    assert_eq!(field::M_JOBS_PARCELS_COUNT.filter, "msgr2.jobs.parcels.count");
+}
+
+#[test]
+fn texts_show_fields_in_several_forms() {
+    let left =
+        types::ItemsLeft { first: 31, marks: types::Marks(5), places: vec![types::Point { x: 1, y: 2 }], inner: None };
+    assert_eq!(left.to_string(), "[(1, 2)] at 1fDOT+0x4");
+    assert_eq!(types::ItemsLeft::default().to_string(), "[] 0");
+    let pair = types::JobPair { one: 1, level: 2, unused: Blob::from(vec![1, 2, 3]) };
+    assert_eq!((pair.to_string().as_str(), types::JobPair::default().to_string().as_str()), (" 1+2 3 left", " 0+0"));
 }
 
 #[test]

@@ -146,7 +146,8 @@ fn form(field: &FieldInfo, named: &mut Vec<(*const EnumInfo, *const c_void)>) ->
         Kind::Signed(width) => (signed(width), ws::BASE_DEC as u32, ptr::null()),
         Kind::Enum(width, info) => {
             let (kind, base) = if info.signed { (signed(width), ws::BASE_DEC as u32) } else { (unsigned(width), base) };
-            (kind, base, names(info, named))
+            // Wireshark has another kind of table for names of eight bytes, and ends with an exception without it
+            (kind, base, if width > 4 { ptr::null() } else { names(info, named) })
         }
         Kind::Flags(width, _) => (unsigned(width), ws::BASE_HEX as u32, ptr::null()),
         Kind::Float(4) => (ws::FT_FLOAT, none, ptr::null()),

@@ -158,7 +158,8 @@ pub fn parse_type(text: &str) -> Result<Expression, String> {
 /// What is said of a text that is no type.
 pub(crate) fn no_type(text: &str) -> String {
     format!(
-        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, tuple<A, B>, blob, rest"
+        "`{text}` is no type; forms are u32, name, bytes<16>, list<T>, map<K, V>, optional<T>, array<T, 4>, tuple<A, B>, blob, rest, \
+         rest<T>"
     )
 }
 
@@ -168,7 +169,20 @@ pub enum Condition {
     /// Bytes are left.
     More,
     /// An earlier field or a context variable (with its `$`) compared with a number.
-    Compare(String, Operator, i64),
+    Compare(String, Operator, Number),
+    /// All of these.
+    All(Vec<Condition>),
+    /// Any of these.
+    Any(Vec<Condition>),
+}
+
+/// What a field is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Number {
+    /// The number itself.
+    Plain(i64),
+    /// The name of a value of the field's enum.
+    Named(String),
 }
 
 /// A comparison.
@@ -181,26 +195,62 @@ pub enum Operator {
     NotEqual,
     /// At least.
     AtLeast,
+    /// At most.
+    AtMost,
+    /// More than.
+    Above,
+    /// Less than.
+    Below,
     /// Any of these bits is set.
     AnyBit,
 }
 
-/// Reads a condition.
-pub fn parse_condition(text: &str) -> Result<Condition, String> {
+impl Operator {
+    /// Whether it holds.
+    pub fn holds(self, value: i64, number: i64) -> bool {
+        match self {
+            Operator::Equal => value == number,
+            Operator::NotEqual => value != number,
+            Operator::AtLeast => value >= number,
+            Operator::AtMost => value <= number,
+            Operator::Above => value > number,
+            Operator::Below => value < number,
+            Operator::AnyBit => value & number != 0,
+        }
+    }
+}
+
+fn comparison(input: &str) -> IResult<&str, Condition> {
     let operand = recognize((opt(char('$')), identifier, many0((char('.'), identifier))));
     let operator = alt((
         value(Operator::Equal, tag("==")),
         value(Operator::NotEqual, tag("!=")),
         value(Operator::AtLeast, tag(">=")),
+        value(Operator::AtMost, tag("<=")),
+        value(Operator::Above, tag(">")),
+        value(Operator::Below, tag("<")),
         value(Operator::AnyBit, tag("&")),
     ));
-    let compare = map((ws(operand), operator, ws(number)), |(field, op, n): (&str, _, _)| {
-        Condition::Compare(field.to_owned(), op, n)
-    });
+    let number = alt((map(number, Number::Plain), map(identifier, |name: &str| Number::Named(name.to_owned()))));
+    map((ws(operand), operator, ws(number)), |(field, op, n): (&str, _, _)| Condition::Compare(field.to_owned(), op, n))
+        .parse(input)
+}
+
+/// Reads a condition: comparisons with `and` between them, of which several may stand side by side with `or`.
+pub fn parse_condition(text: &str) -> Result<Condition, String> {
+    let one = |mut parts: Vec<Condition>, all: fn(Vec<Condition>) -> Condition| match parts.len() {
+        1 => parts.remove(0),
+        _ => all(parts),
+    };
+    let all = map(separated_list1(tag("and"), comparison), |parts| one(parts, Condition::All));
+    let any = map(separated_list1(tag("or"), all), |parts| one(parts, Condition::Any));
     let parsed: IResult<&str, Condition> =
-        all_consuming(alt((compare, value(Condition::More, ws(tag("more")))))).parse(text);
+        all_consuming(alt((any, value(Condition::More, ws(tag("more")))))).parse(text);
     parsed.map(|(_, c)| c).map_err(|_| {
-        format!("`{text}` is no condition; forms are `more`, `field == 1`, `field != 0`, `field >= 2`, `field & 4`, `$variable == 1`")
+        format!(
+            "`{text}` is no condition; forms are `more`, `field == 1`, `field != NAME`, `field >= 2`, `field & 4`, \
+             `$variable == 1`, and several with `and` and `or`"
+        )
     })
 }
 
@@ -210,20 +260,68 @@ pub enum Piece {
     /// As it stands.
     Text(String),
     /// The text of a field, or of a field in a field.
-    Field(Vec<String>),
+    Field(Vec<String>, Format),
+    /// The text of the value itself, in a text for each item of a list.
+    Value,
+    /// Text that is there only if a field is: neither missing, nor 0, nor empty.
+    If(Vec<String>, Vec<Piece>),
 }
 
-/// Reads a text with `{field}` or `{field.field}` in it.
-pub fn parse_template(text: &str) -> Result<Vec<Piece>, String> {
-    let field = map(delimited(char('{'), separated_list1(char('.'), identifier), char('}')), |path: Vec<&str>| {
-        Piece::Field(path.into_iter().map(str::to_owned).collect())
+/// How a field stands in a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// As it stands elsewhere.
+    #[default]
+    Plain,
+    /// A number in hex digits, without 0x.
+    Hex,
+    /// A number of four bytes in eight hex digits, its bits in reverse order, as Ceph writes hashes of objects.
+    Reversed,
+    /// Names of flags with `+` between them.
+    Plus,
+    /// The number of bytes, or of items.
+    Length,
+}
+
+const FORMATS: &[(&str, Format)] =
+    &[("x", Format::Hex), ("reversed", Format::Reversed), ("+", Format::Plus), ("length", Format::Length)];
+
+/// The most pieces of a text in each other.
+const MOST_NESTED_PIECES: usize = 4;
+
+/// Pieces up to the end or a brace that closes what is around them; `depth` is how many more may stand in each other.
+fn pieces(depth: usize, input: &str) -> IResult<&str, Vec<Piece>> {
+    let owned = |path: Vec<&str>| path.into_iter().map(str::to_owned).collect();
+    let path = || separated_list1(char('.'), identifier);
+    let format = preceded(char(':'), take_till(|c| c == '{' || c == '}'));
+    let format = map_res(format, |name: &str| {
+        FORMATS.iter().find(|(known, _)| *known == name).map(|(_, format)| *format).ok_or(())
     });
+    let field = map(delimited(char('{'), (path(), opt(format)), char('}')), |(path, format)| {
+        Piece::Field(owned(path), format.unwrap_or_default())
+    });
+    let only_if = map(
+        delimited(tag("{?"), (path(), preceded(char(':'), |input| pieces(depth.saturating_sub(1), input))), char('}')),
+        |(path, inner)| Piece::If(owned(path), inner),
+    );
+    let only_if = nom::combinator::verify(only_if, |_: &Piece| depth > 0);
     let plain =
         map(nom::combinator::verify(take_till(|c| c == '{' || c == '}'), |s: &str| !s.is_empty()), |s: &str| {
             Piece::Text(s.to_owned())
         });
-    let parsed: IResult<&str, Vec<Piece>> = all_consuming(many0(alt((field, plain)))).parse(text);
-    parsed.map(|(_, pieces)| pieces).map_err(|_| format!("`{text}` has a brace that is no `{{field}}`"))
+    many0(alt((only_if, value(Piece::Value, tag("{}")), field, plain))).parse(input)
+}
+
+/// Reads a text with `{field}` or `{field.field}` in it, `{field:x}` in another form, and `{?field: text}` where text is
+/// there only if the field is.
+pub fn parse_template(text: &str) -> Result<Vec<Piece>, String> {
+    let wrong = || format!("`{text}` has a brace that is no `{{field}}`, `{{field:x}}` or `{{?field: text}}`");
+    if text.matches("{?").count() > MOST_NESTED_PIECES * MOST_NESTED_PIECES {
+        return Err(wrong());
+    }
+    let parsed: IResult<&str, Vec<Piece>> = all_consuming(|input| pieces(MOST_NESTED_PIECES, input)).parse(text);
+    parsed.map(|(_, pieces)| pieces).map_err(|_| wrong())
 }
 
 /// Reads hex with free white space and `|` between segments.

@@ -1,13 +1,13 @@
 //! The spec resolved: every name looked up, every expression read, every default put in. Lint, generators and
 //! documentation print it, and read no word of the spec files again.
 
-use std::ops::{Deref, Index, Range};
+use std::ops::{Deref, Index, Range, RangeInclusive};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::expr::{Operator, Scalar};
+use crate::expr::{Format, Operator, Scalar};
 use crate::load::Problem;
 use crate::model;
 use crate::model::{Alias, At, Described, Display, Finding, From, Limit, Role, Versioned};
@@ -196,6 +196,8 @@ pub enum Type {
     List(Box<Node>),
     /// Items whose number another field gives.
     Counted(Box<Node>),
+    /// Items up to the end of the bytes.
+    Items(Box<Node>),
     /// A fixed number of items.
     Array(Box<Node>, u32),
     /// Keys and values behind their number; the field is that around both.
@@ -212,7 +214,11 @@ impl Type {
     /// The types directly in it.
     pub fn inner(&self) -> Vec<&Type> {
         match self {
-            Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item) => vec![&item.ty],
+            Type::List(item)
+            | Type::Counted(item)
+            | Type::Items(item)
+            | Type::Array(item, _)
+            | Type::Optional(item) => vec![&item.ty],
             Type::Map(_, key, value) => vec![&key.ty, &value.ty],
             Type::Tuple(items) => items.iter().map(|item| &item.ty).collect(),
             Type::Union(union) => union.cases.iter().map(|case| &case.node.ty).collect(),
@@ -250,17 +256,22 @@ pub struct Union {
     pub other: FieldId,
 }
 
-/// A case of a union: a range of numbers, and what follows then.
+/// A case of a union: numbers, and what follows then.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Case {
-    /// What the spec calls it: the name of an enum's value, or a number.
+    /// What the spec calls it: the name of an enum's value, a number, or a name for several of these.
     pub name: String,
-    /// The first number.
-    pub first: i64,
-    /// The last number.
-    pub last: i64,
+    /// The numbers, in ranges.
+    pub numbers: Vec<RangeInclusive<i64>>,
     /// What follows.
     pub node: Node,
+}
+
+impl Case {
+    /// Whether it is the case for this number.
+    pub fn covers(&self, number: i64) -> bool {
+        self.numbers.iter().any(|range| range.contains(&number))
+    }
 }
 
 /// A number that decides over a union or whether a field is there.
@@ -287,7 +298,7 @@ pub enum Origin {
 /// The way from a body to something in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Path {
-    /// A field of the body, a field of the structure that this one is, and so on.
+    /// A field of the body, a field of the structure that this one is, and so on; behind a union, which of its cases.
     pub fields: Vec<usize>,
     /// The version in the header of what they lead to is meant.
     pub struct_v: bool,
@@ -308,8 +319,33 @@ pub struct Condition {
 pub enum Test {
     /// Bytes are left.
     More,
-    /// A number compared with another.
+    /// A number compared with another. It doesn't hold if there is no such number.
     Compare(Operand, Operator, i64),
+    /// All of these.
+    All(Vec<Test>),
+    /// Any of these.
+    Any(Vec<Test>),
+}
+
+impl Test {
+    /// The comparisons in it.
+    pub fn comparisons(&self) -> Vec<(&Operand, Operator, i64)> {
+        match self {
+            Test::More => Vec::new(),
+            Test::Compare(operand, operator, number) => vec![(operand, *operator, *number)],
+            Test::All(tests) | Test::Any(tests) => tests.iter().flat_map(Test::comparisons).collect(),
+        }
+    }
+
+    /// Whether it holds, of numbers that a function gives, where there are any.
+    pub fn holds(&self, number_of: &impl Fn(&Operand) -> Option<i64>) -> bool {
+        match self {
+            Test::More => false,
+            Test::Compare(operand, operator, number) => number_of(operand).is_some_and(|v| operator.holds(v, *number)),
+            Test::All(tests) => tests.iter().all(|test| test.holds(number_of)),
+            Test::Any(tests) => tests.iter().any(|test| test.holds(number_of)),
+        }
+    }
 }
 
 /// A piece of a text.
@@ -319,7 +355,11 @@ pub enum Piece {
     /// As it stands.
     Text(String),
     /// The text of a field.
-    Field(Path),
+    Field(Path, Format),
+    /// The text of the value itself, in a text for each item of a list.
+    Value,
+    /// Pieces that are there only if a field is: neither missing, nor 0, nor empty.
+    If(Path, Vec<Piece>),
 }
 
 /// Everything with fields: a structure, the payload of a frame, the body of a message.
@@ -452,7 +492,7 @@ impl Body {
         let versioned = field.since.or(field.until).is_some() && self.version.as_ref().is_some_and(outside);
         let when = field.when.as_ref().is_some_and(|condition| match &condition.test {
             Test::More => true,
-            Test::Compare(operand, ..) => outside(operand),
+            test => test.comparisons().into_iter().any(|(operand, ..)| outside(operand)),
         });
         versioned || when
     }
@@ -499,6 +539,12 @@ pub struct Field {
     pub derived: Option<Derived>,
     /// The field that is its length, or the number of its items.
     pub measured_by: Option<usize>,
+    /// There is one of it for each item of an earlier list.
+    pub each: Option<Each>,
+    /// What its length is in, if that is no field for this alone; with `each` in an item.
+    pub length: Option<Operand>,
+    /// What its decoder is told: context variables, and what they get; with `each` from an item.
+    pub given: Vec<(String, Operand)>,
     /// The first version that has it.
     pub since: Option<u16>,
     /// The last version that has it.
@@ -514,6 +560,11 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether it holds something, or nothing if it has no bytes.
+    pub fn may_be_void(&self) -> bool {
+        self.content.is_some() && !matches!(self.node.ty, Type::Scalar(Scalar::Bytes(_)))
+    }
+
     /// Whether it may be missing.
     pub fn conditional(&self) -> bool {
         self.when.is_some() || self.since.is_some() || self.until.is_some()
@@ -539,6 +590,19 @@ impl Field {
     pub fn value(&self) -> &Type {
         &self.content.as_ref().unwrap_or(&self.node).ty
     }
+}
+
+/// One value for each item of an earlier list.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Each {
+    /// The list, by its place in the body.
+    pub list: usize,
+    /// The structure that its items are.
+    pub item: BodyId,
+    /// The field around all values.
+    pub around: FieldId,
+    /// The text of item and value together.
+    pub text: Option<Vec<Piece>>,
 }
 
 /// What a field is made of when writing.
@@ -883,7 +947,7 @@ impl Ir {
             Type::Enum(_) | Type::Flags(_) => ty.integer(self).map_or(0, Scalar::min_size),
             Type::Struct(id) => self[*id].min_size,
             Type::Blob(length) => length.min_size(),
-            Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Union(_) => 0,
+            Type::Rest | Type::Sized | Type::Empty | Type::Counted(_) | Type::Items(_) | Type::Union(_) => 0,
             Type::List(_) | Type::Map(..) => Scalar::U32.min_size(),
             Type::Optional(_) => 1,
             Type::Tuple(_) => ty.inner().into_iter().map(|ty| self.min_size(ty)).fold(0, usize::saturating_add),
@@ -894,7 +958,7 @@ impl Ir {
     /// Whether a type takes all bytes that are left. A union does, when none of its cases holds.
     pub fn greedy(&self, ty: &Type) -> bool {
         match ty {
-            Type::Rest | Type::Union(_) => true,
+            Type::Rest | Type::Items(_) | Type::Union(_) => true,
             Type::Struct(id) => self[*id].greedy,
             Type::Optional(item) => self.greedy(&item.ty),
             _ => false,
@@ -936,6 +1000,7 @@ impl Ir {
             Type::Empty => "empty".to_owned(),
             Type::List(item) => of("list", &[item]),
             Type::Counted(item) => of("counted", &[item]),
+            Type::Items(item) => of("rest", &[item]),
             Type::Array(item, n) => format!("array<{}, {n}>", part(item)),
             Type::Map(_, key, value) => of("map", &[key, value]),
             Type::Optional(item) => of("optional", &[item]),

@@ -346,7 +346,8 @@ pub struct Field {
     pub since: Option<u16>,
     /// The last version of the structure that has it.
     pub until: Option<u16>,
-    /// It is there only if this holds: `FIELD == NUMBER`, `!=`, `&` (any of these bits), or `more` (bytes are left).
+    /// It is there only if this holds: `FIELD == NUMBER` or the name of an enum's value, `!=`, `<`, `<=`, `>`, `>=`, `&`
+    /// (any of these bits), several with `and` and `or` (`and` binds closer), or `more` (bytes are left).
     pub when: Option<String>,
     /// The only value allowed: a number, or bytes in hex. The field is then no part of the decoded value.
     pub equals: Option<Constant>,
@@ -355,8 +356,19 @@ pub struct Field {
     /// The lists of which this one is the number of items.
     #[serde(default)]
     pub count_of: Vec<String>,
-    /// What the bytes of a blob are.
+    /// What the bytes of a blob are. Of `bytes<n>` it must take all; what a value doesn't fill a writer fills with zeros.
     pub holds: Option<TypeRef>,
+    /// There is one of it for each item of this earlier list, whose items are structures; `length`, `given` and `text`
+    /// name fields of the item.
+    pub each: Option<String>,
+    /// How long a `sized` or a `string` without a length of its own is, in bytes, where that isn't said by a field for
+    /// this alone: an earlier field, which is part of the value, or a context variable (with its `$`).
+    pub length: Option<String>,
+    /// What is told to the decoder of this field: context variable to field.
+    #[serde(default)]
+    pub given: IndexMap<String, String>,
+    /// Of a field that is there for `each` item, the text of item and field together; `{}` stands for that of the field.
+    pub text: Option<String>,
     /// What the bytes of a blob are once they have been decrypted.
     pub sealed: Option<Sealed>,
     /// Nobody is to see its bytes: who traces the reading is told their number only.
@@ -418,9 +430,41 @@ pub enum TypeRef {
 pub struct Switch {
     /// The field or variable.
     pub switch: String,
-    /// Value to type: the name of an enum's value, or a number. Anything else is kept as bytes.
+    /// Value to type: the name of an enum's value, or a number; or a name for several of them. Anything else is kept as
+    /// bytes.
     #[schemars(flatten)]
-    pub cases: IndexMap<String, String>,
+    pub cases: IndexMap<String, SwitchCase>,
+}
+
+/// What follows in a case of a union.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SwitchCase {
+    /// For one value.
+    One(String),
+    /// For several values.
+    Group(SwitchGroup),
+}
+
+impl SwitchCase {
+    /// Its type.
+    pub fn ty(&self) -> &str {
+        match self {
+            SwitchCase::One(ty) => ty,
+            SwitchCase::Group(group) => &group.ty,
+        }
+    }
+}
+
+/// Several values of a union's number with the same type.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchGroup {
+    /// The values.
+    pub of: Vec<CaseKey>,
+    /// The type.
+    #[serde(rename = "type")]
+    pub ty: String,
 }
 
 impl<'de> Deserialize<'de> for TypeRef {
@@ -444,26 +488,37 @@ impl<'de> Visitor<'de> for TypeRefVisitor {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<TypeRef, A::Error> {
         let mut cases = IndexMap::new();
-        while let Some((key, value)) = map.next_entry::<CaseKey, String>()? {
-            let key = match key {
-                CaseKey::Name(name) => name,
-                CaseKey::Number(number) => number.to_string(),
-            };
+        while let Some((key, value)) = map.next_entry::<CaseKey, SwitchCase>()? {
+            let key = key.to_string();
             if cases.insert(key.clone(), value).is_some() {
                 return Err(de::Error::custom(format!("`{key}` stands twice")));
             }
         }
-        let switch = cases.shift_remove("switch").ok_or_else(|| de::Error::missing_field("switch"))?;
-        Ok(TypeRef::Switch(Switch { switch, cases }))
+        match cases.shift_remove("switch") {
+            Some(SwitchCase::One(switch)) => Ok(TypeRef::Switch(Switch { switch, cases })),
+            Some(SwitchCase::Group(_)) => Err(de::Error::custom("switch: is the name of a field or variable")),
+            None => Err(de::Error::missing_field("switch")),
+        }
     }
 }
 
 /// A case is a name, or a number, which YAML doesn't read as text.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a name or a number")]
-enum CaseKey {
+pub enum CaseKey {
+    /// The name of an enum's value.
     Name(String),
+    /// A number.
     Number(i64),
+}
+
+impl fmt::Display for CaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CaseKey::Name(name) => f.write_str(name),
+            CaseKey::Number(number) => write!(f, "{number}"),
+        }
+    }
 }
 
 /// How something is shown, where that isn't obvious.
@@ -791,6 +846,9 @@ pub struct MessageVersions {
     pub head: u16,
     /// The oldest reader that understands it.
     pub compat: u16,
+    /// The last version whose new fields don't all stand at the end: senders choose it by what the receiver is known to
+    /// understand, whatever `compat` says.
+    pub rearranged: Option<u16>,
 }
 
 /// A whole conversation: every byte of both sides, and what it means.

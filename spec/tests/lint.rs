@@ -352,6 +352,17 @@ fn names_that_mean_nothing() {
     finds("when: kind == 1", "when: kind.x == 1", "has no fields");
     finds("when: kind == 1", "when: kind == 1000", "is never 1000");
     finds("when: kind == 1", "when: kind = 1", "is no condition");
+    finds("when: kind == 1", "when: kind == several", "no value of the enum");
+    finds("when: kind == 1", "when: kind == 1 and", "is no condition");
+    finds("when: kind == 1", "when: kind == 1 or kind > 300", "is never 300");
+    finds("when: kind == 1", "when: kind == 1 and body == 2", "doesn't come before it");
+    finds("{kind} {points}", "{kind:x} {points:y}", "brace");
+    finds("{kind} {points}", "{kind:+} {points}", "can't be shown in this form");
+    finds("{kind} {points}", "{kind} {}", "is for the text of a field that is there for each item");
+    finds("{kind} {points}", "{kind} {?points: {pints}}", "names no field");
+    finds("some: point, 0xa", "some: {of: [sum], type: point}, 0xa", "no value of the enum");
+    finds("some: point, 0xa", "some: {of: [], type: point}, 0xa", "is of no value");
+    finds("some: point, 0xa", "others: {of: [many, some], type: point}, 2", "covered by `others`");
     finds("max: most", "max: least", "names no limit");
     finds("name: y, type: u32,", "name: y, type: u32, max: 3,", "max bounds nothing");
     finds("{x}, {y}", "{x}, {z}", "names no field");
@@ -901,4 +912,45 @@ fn the_spec_itself_is_sound() {
     let ir = Spec::embedded().unwrap().resolve().unwrap();
     let problems: Vec<String> = lint::check(&ir).iter().map(Problem::to_string).collect();
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn what_has_its_length_from_elsewhere() {
+    let message = |front: &str, data: &str| {
+        let shared = SHARED.replace(
+            "      - {name: body, type: {switch: epoch, 1: point}, doc: \"A.\"}\n",
+            &format!("      - {{name: body, {data}, doc: \"A.\"}}\n"),
+        );
+        let list = format!("      - {{name: list, {front}, doc: \"A.\"}}\n");
+        check(&shared.replacen("    front:\n", &format!("    front:\n{list}"), 1), DIALECT, CHILD)
+    };
+    let each = "type: sized, each: list, length: x, holds: point";
+    assert_eq!(message("type: list<point>", each), []);
+    let given = "type: sized, each: list, length: x, given: {method: kind}, text: \"{x}{}\", holds: {switch: $method, some: u8}";
+    let with = |front: &str, old: &str, new: &str| {
+        assert!(given.contains(old));
+        message(front, &given.replace(old, new))
+    };
+    let key = "messages.map.body";
+    says(&with("type: list<point>", "x", "x"), key, "given: `kind` names no earlier field");
+    says(&with("type: list<shape>", "length: x", "length: kind.x"), key, "has no fields");
+    says(&with("type: list<point>", "{method: kind}", "{method: x}"), key, "given: `x` is u32, and `method` kind");
+    says(&with("type: list<point>", "{method: kind}", "{methods: x}"), key, "no context variable `methods`");
+    says(&with("type: list<point>", "{x}{}", "{z}"), key, "names no field");
+    says(&message("type: list<u8>", each), key, "names no earlier list of structures");
+    says(&message("type: list<point>", &each.replace("each: list", "each: body")), key, "names no earlier list");
+    says(&message("type: list<point>", &each.replace(", length: x", "")), key, "each takes length and holds");
+    says(&message("type: list<point>", &each.replace(", holds: point", "")), key, "each takes length and holds");
+    says(&message("type: list<point>", &each.replace("sized", "rest")), key, "length is for `sized` and `string`");
+    says(&message("type: s8", "type: sized, length: list"), key, "length: `list` may be negative");
+    assert_eq!(message("type: u8", "type: string, length: list"), []);
+    says(&message("type: u8", "type: string, length: list, text: \"{}\""), key, "text is for a field");
+    assert_eq!(message("type: u8", "type: rest<point>"), []);
+    says(&message("type: u8", "type: rest<empty>"), key, "never come to the end");
+    says(&message("type: u8", "type: bytes<4>, holds: point"), key, "`point` has no room in 4 bytes");
+    assert_eq!(
+        message("type: u8", "type: bytes<9>, holds: {switch: list, 1: rest, both: {of: [2, 3], type: \"rest<u8>\"}}"),
+        []
+    );
+    says(&message("type: u8", "type: bytes<9>, holds: {switch: list, 1: point}"), key, "`point` leaves bytes of 9");
 }

@@ -229,7 +229,8 @@ async fn maps(asked: &Asked, session: &Session, wait: Duration) -> Result<()> {
                     "config"
                 }
                 Some(Body::OsdMap(body)) => {
-                    let epochs = body.maps.iter().chain(&body.incrementals).map(|(epoch, _)| *epoch);
+                    let epochs = body.maps.iter().map(|(epoch, _)| *epoch);
+                    let epochs = epochs.chain(body.incrementals.iter().map(|(epoch, _)| *epoch));
                     fact(
                         "osdmap",
                         format_args!("epoch {}, of cluster {}", epochs.max().unwrap_or_default(), body.fsid),

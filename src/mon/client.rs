@@ -300,7 +300,7 @@ impl Client {
                 self.event(Event::Config(options.collect()));
             }
             Body::OsdMap(body) => {
-                let maps = OsdMaps::from_wire(&message.front, &body);
+                let maps = OsdMaps::from_wire(&body);
                 if let Some(last) = maps.last() {
                     self.subscriptions.got("osdmap", last.into());
                 }

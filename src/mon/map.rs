@@ -11,7 +11,7 @@ use crate::types::{
     AddrType, CephRelease, CryptoType, CryptoTypeWord, EntityAddr, EntityAddrvec, MonElectionStrategy, MonFeatureSet,
     MonFeatures, MonInfo,
 };
-use crate::wire::{Bool, Text, Utime, Uuid};
+use crate::wire::{Bool, Encode, Text, Utime, Uuid};
 
 /// The monitors of a cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -199,25 +199,29 @@ impl OsdMaps {
         self.incrementals.iter().chain(&self.maps).map(|(epoch, _)| *epoch).max()
     }
 
-    /// From the wire; `front` is what the body was read from, which is shared.
-    pub(super) fn from_wire(front: &Bytes, body: &MOsdMap<'_>) -> Self {
-        let share = |maps: &[(u32, crate::wire::Blob<'_>)]| {
-            maps.iter().map(|(epoch, map)| (*epoch, front.slice_ref(map))).collect()
-        };
+    /// From the wire. What can be read is written as it was, so the maps are the bytes that came.
+    pub(super) fn from_wire(body: &MOsdMap<'_>) -> Self {
+        let incrementals = body.incrementals.iter().map(|(epoch, blob)| (*epoch, written(blob.map.as_ref())));
+        let maps = body.maps.iter().map(|(epoch, blob)| (*epoch, written(blob.map.as_ref())));
         OsdMaps {
             fsid: body.fsid,
-            incrementals: share(&body.incrementals),
-            maps: share(&body.maps),
+            incrementals: incrementals.collect(),
+            maps: maps.collect(),
             oldest: body.oldest_map,
             newest: body.newest_map,
         }
     }
 }
 
+/// The bytes of what a blob holds.
+fn written(map: Option<&impl Encode>) -> Bytes {
+    map.and_then(|map| map.to_bytes().ok()).unwrap_or_default().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Composite as _, Encode as _, Reader};
+    use crate::wire::{Composite as _, Reader};
     use crate::{Context, wire};
 
     fn map(release: CephRelease) -> MonMap {

@@ -12,9 +12,10 @@ use crate::messages::{Body, MCommand, MMonCommand, MMonGetVersion};
 use crate::peer::{self, ConnectionId, Endpoint, SessionId, Target, entity_addr};
 use crate::session::Message;
 use crate::types::{
-    AddrType, AuthMethod, CephFeatures, CephxOp, CephxServices, CryptoType, EntityType, Errno, MessageType,
+    AddrType, AuthMethod, CephFeatures, CephxOp, CephxServices, CryptoType, EntityType, Errno, MessageType, OsdMapBlob,
+    OsdMapIncBlob,
 };
-use crate::wire::{Text, Utime};
+use crate::wire::{Encode as _, Text, Utime};
 
 const START: Time = Time::from_secs(1_700_000_000);
 const SECOND: Time = Time::from_secs(1);
@@ -612,9 +613,11 @@ fn osd_maps_are_handed_on_as_they_are() {
     world.client.subscribe(world.now, Subscription::new("osdmap"));
     world.pump();
     world.events();
+    let (difference, whole) = (crate::types::OsdMapInc::default(), crate::types::OsdMap::default());
+    let (difference_bytes, whole_bytes) = (difference.to_bytes().unwrap(), whole.to_bytes().unwrap());
     let body = crate::messages::MOsdMap {
-        incrementals: vec![(11, b"difference".as_slice().into()), (12, b"".as_slice().into())],
-        maps: vec![(10, b"whole".as_slice().into())],
+        incrementals: vec![(11, OsdMapIncBlob { map: Some(difference) }), (12, OsdMapIncBlob::default())],
+        maps: vec![(10, OsdMapBlob { map: Some(whole) })],
         oldest_map: 1,
         newest_map: 12,
         gaps: Some(0),
@@ -631,7 +634,7 @@ fn osd_maps_are_handed_on_as_they_are() {
     };
     assert_eq!(
         (&*maps.incrementals[0].1, &*maps.maps[0].1, maps.last()),
-        (&b"difference"[..], &b"whole"[..], Some(12))
+        (&difference_bytes[..], &whole_bytes[..], Some(12))
     );
 
     // another monitor is asked for what comes next

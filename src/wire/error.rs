@@ -77,6 +77,8 @@ pub enum ErrorKind {
     WrongPresence,
     /// Lists that share one number of items differ in length. Only when writing.
     UnequalCounts,
+    /// A field is longer or shorter than another field says, or than it may be. Only when writing.
+    WrongLength,
 }
 
 impl ErrorKind {
@@ -95,6 +97,7 @@ impl ErrorKind {
             ErrorKind::WrongCase => "wrong_case",
             ErrorKind::WrongPresence => "wrong_presence",
             ErrorKind::UnequalCounts => "unequal_counts",
+            ErrorKind::WrongLength => "wrong_length",
         }
     }
 }
@@ -116,6 +119,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::WrongCase => write!(f, "not what the field says that decides over it"),
             ErrorKind::WrongPresence => write!(f, "set or missing against version or condition"),
             ErrorKind::UnequalCounts => write!(f, "differs in length from a list with the same count"),
+            ErrorKind::WrongLength => write!(f, "not as long as it must be"),
         }
     }
 }

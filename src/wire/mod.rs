@@ -39,7 +39,7 @@ pub use record::{MOST_VIEWS, Node, Recorded, Recorder, View};
 pub use role::Role;
 pub use scalar::{Be, Bool, Duration, FixedBytes, Integer, Scalar, Utime, Uuid};
 pub use segments::Segments;
-pub use show::{Brief, Join, JoinMap, Maybe, show_flags};
+pub use show::{Brief, Join, JoinEach, JoinMap, Maybe, show_flags, show_other};
 pub use states::{Move, On, State};
 pub use text::TextReader;
 pub use unseal::{Redacted, Secrecy, Unseal};

@@ -254,6 +254,32 @@ impl<'a> Reader<'a> {
         self.items(trace, field, start, count, bound, item)
     }
 
+    /// Items up to the end of the bytes.
+    #[inline]
+    pub fn items_left<V, T: Trace>(
+        &mut self,
+        trace: &mut T,
+        field: Field,
+        max: u64,
+        mut item: impl FnMut(&mut Self, &mut T) -> Result<V, Error>,
+    ) -> Result<Vec<V>, Error> {
+        let start = self.offset();
+        trace.open(field, start);
+        let mut items = Vec::new();
+        while self.left() > 0 {
+            let (found, left) = (items.len() as u64 + 1, self.left());
+            items.push(item(self, trace).map_err(|e| e.in_item(items.len()).within(field))?);
+            // items without bytes would never come to the end
+            if found > max || self.left() == left {
+                let limit = max.min(found - 1);
+                return Err(Error::new(ErrorKind::TooMany { found, limit }, start).within(field));
+            }
+        }
+        trace.count(items.len() as u64);
+        trace.close(self.offset(), None);
+        Ok(items)
+    }
+
     fn items<V, T: Trace>(
         &mut self,
         trace: &mut T,
@@ -379,6 +405,24 @@ impl<'a> Reader<'a> {
         let start = self.offset();
         let content = self.exactly(length, max).map_err(|e| e.within(field))?;
         self.content(trace, field, start, content, read)
+    }
+
+    /// What stands in a fixed number of bytes.
+    #[inline]
+    pub fn fixed_holds<V, T: Trace>(
+        &mut self,
+        trace: &mut T,
+        field: Field,
+        length: u32,
+        read: impl FnOnce(&mut Reader<'a>, &mut T) -> Result<V, Error>,
+    ) -> Result<V, Error> {
+        let start = self.offset();
+        let mut content = self.part(length as usize).map_err(|e| e.within(field))?;
+        trace.open(field, start);
+        let value = read(&mut content, trace).map_err(|e| e.within(field))?;
+        content.end().map_err(|e| e.within(field))?;
+        trace.close(content.offset(), None);
+        Ok(value)
     }
 
     /// What stands in all bytes that are left. Nothing, if there are none.

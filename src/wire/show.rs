@@ -64,6 +64,35 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for JoinMap<'_, K, V> {
     }
 }
 
+/// Items of two lists of the same length, each pair as a function writes it, with commas between them, in brackets.
+pub struct JoinEach<'a, A, B, F>(&'a [A], &'a [B], F);
+
+impl<'a, A, B, F> JoinEach<'a, A, B, F>
+where
+    F: Fn(&A, &B, &mut fmt::Formatter<'_>) -> fmt::Result,
+{
+    /// Both lists, and what writes a pair.
+    pub fn new(items: &'a [A], others: &'a [B], show: F) -> Self {
+        JoinEach(items, others, show)
+    }
+}
+
+impl<A, B, F> fmt::Display for JoinEach<'_, A, B, F>
+where
+    F: Fn(&A, &B, &mut fmt::Formatter<'_>) -> fmt::Result,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (index, (one, other)) in self.0.iter().zip(self.1).enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            (self.2)(one, other, f)?;
+        }
+        f.write_str("]")
+    }
+}
+
 /// A value, or nothing.
 pub struct Maybe<'a, T>(pub &'a Option<T>);
 
@@ -73,12 +102,24 @@ impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
     }
 }
 
-/// The names of the flags that are set, and what is left as a number.
+/// The most bytes that a text shows of what no case of a union lays out.
+const MOST_OTHER: usize = 64;
+
+/// Bytes that no case of a union lays out.
+pub fn show_other(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match bytes.len() {
+        0 => f.write_str("-"),
+        1..=MOST_OTHER => fmt::Display::fmt(&super::Blob::from(bytes), f),
+        more => write!(f, "{more} bytes"),
+    }
+}
+
+/// The names of the flags that are set, and what is left as a number. With a plus in the format one stands between them.
 pub fn show_flags(word: u64, info: &FlagsInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut separator = "";
     for flag in info.set(word) {
         write!(f, "{separator}{}", flag.name)?;
-        separator = "|";
+        separator = if f.sign_plus() { "+" } else { "|" };
     }
     match info.unknown(word) {
         0 if separator.is_empty() => f.write_str("0"),

@@ -57,6 +57,22 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// That what was written since `start` is as long as another field says.
+    pub fn expect(&self, field: Field, start: usize, length: u64) -> Result<(), Error> {
+        match (self.position() - start) as u64 == length {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::WrongLength, 0).within(field)),
+        }
+    }
+
+    /// Zeros up to so many bytes since `start`.
+    pub fn fill(&mut self, field: Field, start: usize, length: u32) -> Result<(), Error> {
+        while self.position() - start < length as usize {
+            self.put(&[0]);
+        }
+        self.expect(field, start, length.into())
+    }
+
     /// Moves what was written to a larger place and wipes the old one: a `Vec` that grows by itself wouldn't.
     #[cold]
     fn make_room(&mut self, more: usize) {

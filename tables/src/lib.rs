@@ -149,6 +149,12 @@ pub struct Field {
     pub constant: Option<Constant>,
     /// The field of the same layout that is its length, or the number of its items.
     pub measured_by: Option<usize>,
+    /// There is one of it for each item of an earlier list.
+    pub each: Option<Each>,
+    /// What its length is in, if that is no field for this alone; with `each` in the item.
+    pub length: Option<Operand>,
+    /// What its reader is told; with `each` from the item.
+    pub given: Vec<Given>,
     /// The first version with it.
     pub since: Option<u16>,
     /// The last version with it.
@@ -161,6 +167,30 @@ pub struct Field {
     pub hex: bool,
     /// Something asks again for what stands here: where it stood is remembered as this one of [`Layout::places`].
     pub place: Option<usize>,
+}
+
+/// One value for each item of an earlier list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Each {
+    /// The list, a field of the same layout.
+    pub list: usize,
+    /// The structure that its items are.
+    pub item: LayoutId,
+    /// The field around all values.
+    pub around: FieldId,
+    /// The text of item and value together.
+    pub text: Option<Vec<Piece>>,
+}
+
+/// A context variable that what stands in a field is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Given {
+    /// The variable.
+    pub variable: usize,
+    /// The integer that it is: a larger number loses its upper bytes.
+    pub ty: Type,
+    /// Its number.
+    pub number: Operand,
 }
 
 /// What a field always is.
@@ -205,7 +235,7 @@ pub enum Type {
     Float(u8),
     /// A byte; 0 is false.
     Bool,
-    /// Text behind its u32 length.
+    /// Text behind its u32 length, or as long as its field says.
     Text,
     /// So many bytes.
     Bytes(u32),
@@ -261,6 +291,8 @@ pub enum Count {
     Measured,
     /// Always so many.
     Fixed(u32),
+    /// Until no bytes are left.
+    Left,
 }
 
 /// What a number decides; if no case has the number, all bytes that are left are kept.
@@ -279,10 +311,8 @@ pub struct Union {
 pub struct Case {
     /// Its name.
     pub name: String,
-    /// The first number.
-    pub first: i64,
-    /// The last number.
-    pub last: i64,
+    /// Its numbers: the first and the last of each range.
+    pub numbers: Vec<(i64, i64)>,
     /// What follows then.
     pub node: Node,
 }
@@ -299,7 +329,7 @@ pub enum Operand {
 /// The way from a layout to something in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Path {
-    /// A field of the layout, a field of the structure that this one is, and so on.
+    /// A field of the layout, a field of the structure that this one is, and so on; behind a union, which of its cases.
     pub fields: Vec<usize>,
     /// The version in the header of what they lead to is meant.
     pub version: bool,
@@ -312,6 +342,10 @@ pub enum Condition {
     More,
     /// If the number compares so; one that is missing does never.
     Compare(Operand, Operator, i64),
+    /// If all of these hold.
+    All(Vec<Condition>),
+    /// If any of these holds.
+    Any(Vec<Condition>),
 }
 
 /// A comparison.
@@ -323,6 +357,12 @@ pub enum Operator {
     NotEqual,
     /// At least.
     AtLeast,
+    /// At most.
+    AtMost,
+    /// More than.
+    Above,
+    /// Less than.
+    Below,
     /// Any of these bits is set.
     AnyBit,
 }
@@ -333,7 +373,26 @@ pub enum Piece {
     /// As it stands.
     Text(String),
     /// The text of a field; of one that is missing nothing.
-    Field(Path),
+    Field(Path, Format),
+    /// The text of the value itself, in a text for each item of a list.
+    Value,
+    /// Pieces that are there only if a field is: neither missing, nor 0, nor empty.
+    If(Path, Vec<Piece>),
+}
+
+/// How a field stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// As it stands elsewhere.
+    Plain,
+    /// A number in hex digits, without 0x.
+    Hex,
+    /// A number of four bytes in eight hex digits, its bits in reverse order.
+    Reversed,
+    /// Names of flags with `+` between them.
+    Plus,
+    /// The number of bytes, or of items.
+    Length,
 }
 
 /// Why tables can't be stored or read.

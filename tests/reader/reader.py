@@ -63,11 +63,25 @@ class Body:
         if origin["path"]["struct_v"]:
             return self.struct_v
         value, body = self.read, self.body
-        for index in origin["path"]["fields"]:
-            value = value.get(index) if value is self.read else value.get(body["fields"][index]["name"])
-            ty = body["fields"][index]["node"]["ty"]
+        steps = iter(origin["path"]["fields"])
+        for index in steps:
+            field = body["fields"][index]
+            value = value.get(index) if value is self.read else value.get(field["name"])
+            ty = (field["content"] or field["node"])["ty"]
+            if "union" in ty:
+                case = ty["union"]["cases"][next(steps)]
+                value = value.get(case["name"]) if isinstance(value, dict) else None
+                ty = case["node"]["ty"]
+            if value is None:
+                return None
             body = self.spec.json["bodies"][ty["struct"]] if "struct" in ty else None
         return value
+
+    def of(self, item, body):
+        """What is asked for fields of an item of a list."""
+        this = Body(self.spec, body, self.context)
+        this.read = {index: item[field["name"]] for index, field in enumerate(body["fields"]) if field["name"] in item}
+        return this
 
     def there(self, field, r):
         version = self.operand(self.body["version"]) if self.body["version"] else None
@@ -75,21 +89,30 @@ class Body:
             return False
         if field["until"] is not None and (version is None or version > field["until"]):
             return False
-        test = field["when"] and field["when"]["test"]
-        if not test:
-            return True
+        return not field["when"] or self.holds(field["when"]["test"], r)
+
+    def holds(self, test, r):
         if test == "more":
             return r.left() > 0
+        if "all" in test or "any" in test:
+            join, parts = next(iter(test.items()))
+            return {"all": all, "any": any}[join](self.holds(part, r) for part in parts)
         operand, how, number = test["compare"]
         value = self.operand(operand)
         return value is not None and {"equal": value == number, "not_equal": value != number,
-                                      "at_least": value >= number, "any_bit": value & number != 0}[how]
+                                      "at_least": value >= number, "at_most": value <= number, "above": value > number,
+                                      "below": value < number, "any_bit": value & number != 0}[how]
 
     def fields(self, r, fields):
         for index, field in fields:
             if not self.there(field, r):
                 continue
-            value = self.read[index] = self.field(r, field)
+            if field["each"]:
+                item = self.spec.json["bodies"][field["each"]["item"]]
+                items = self.read[field["each"]["list"]]
+                value = self.read[index] = [self.told(r, field, self.of(one, item)) for one in items]
+            else:
+                value = self.read[index] = self.told(r, field, self)
             derived = field["derived"]
             if derived is None:
                 self.value[field["name"]] = value
@@ -98,9 +121,19 @@ class Body:
             elif "bytes" in derived and value != "".join(derived["bytes"]["segments"]):
                 raise Refused("not_constant")
 
-    def field(self, r, field):
+    def told(self, r, field, asked):
+        """A field, whose length and context `asked` knows."""
+        context = self.context
+        self.context = context | {name: asked.operand(operand) for name, operand in field["given"]}
+        length = (asked.operand(field["length"]) or 0) if field["length"] else None
+        value = self.field(r, field, length)
+        self.context = context
+        return value
+
+    def field(self, r, field, length):
         most = field["max"] and field["max"]["value"]
-        length = None if field["measured_by"] is None else self.read[field["measured_by"]]
+        if field["measured_by"] is not None:
+            length = self.read[field["measured_by"]]
         if field["content"] is None:
             return self.node(r, field["node"], most, length)
         inner = Reader(bytes.fromhex(self.node(r, field["node"], most, length)))
@@ -126,7 +159,7 @@ class Body:
         ty = node["ty"]
         kind, what = (ty, None) if isinstance(ty, str) else next(iter(ty.items()))
         if kind == "scalar":
-            return self.scalar(r, what, bounded)
+            return self.scalar(r, what, bounded, length)
         if kind in ("enum", "flags"):
             return r.number(self.spec.json["enums" if kind == "enum" else "flags"][what]["base"])
         if kind == "struct":
@@ -143,6 +176,12 @@ class Body:
             return [item for [item] in items(bounded(length), what)]
         if kind == "array":
             return [item for [item] in items(what[1], what[0])]
+        if kind == "items":
+            found = []
+            while r.left():
+                found.append(self.node(r, what, None, None))
+                bounded(len(found))
+            return found
         if kind == "tuple":
             return [self.node(r, part, None, None) for part in what]
         if kind == "map":
@@ -157,15 +196,18 @@ class Body:
             raise Refused("not_boolean")
         return bool(value)
 
-    def scalar(self, r, scalar, bounded):
+    def scalar(self, r, scalar, bounded, length):
         if isinstance(scalar, dict):
             return r.take(scalar["bytes"]).hex()
         if scalar in SIZES:
             return r.number(scalar)
         if scalar == "text":
-            return r.take(bounded(r.number("u32"))).decode(errors="replace")
+            return r.take(bounded(r.number("u32") if length is None else length)).decode(errors="replace")
         if scalar == "utime":
             return "%d.%09d" % (r.number("u32"), r.number("u32"))
+        if scalar == "duration":
+            seconds, nanoseconds = r.number("s32"), r.number("s32")
+            return "-" * (min(seconds, nanoseconds) < 0) + "%d.%09d" % (abs(seconds), abs(nanoseconds))
         return {"bool": lambda: self.boolean(r), "uuid": lambda: str(uuid.UUID(bytes=r.take(16))),
                 "ipv4": lambda: str(ipaddress.IPv4Address(r.take(4))),
                 "ipv6": lambda: str(ipaddress.IPv6Address(r.take(16)))}[scalar]()
@@ -173,7 +215,7 @@ class Body:
     def union(self, r, union):
         number = self.operand(union["by"])
         for case in union["cases"]:
-            if number is not None and case["first"] <= number <= case["last"]:
+            if number is not None and any(of["start"] <= number <= of["end"] for of in case["numbers"]):
                 value = self.node(r, case["node"], None, None)
                 return case["name"] if case["node"]["ty"] == "empty" else {case["name"]: value}
         return {"other": r.take(r.left()).hex()}
@@ -230,7 +272,7 @@ class Spec:
                     raise Refused("incomplete" if words.startswith(r.data[r.at:]) else "not_text")
                 r.at += len(words)
                 continue
-            field = body["fields"][piece["field"]["fields"][0]]
+            field = body["fields"][piece["field"][0]["fields"][0]]
             digits = 0
             while r.left() > digits and chr(r.data[r.at + digits]) in "0123456789abcdef":
                 digits += 1
@@ -295,7 +337,7 @@ class Spec:
             return read == self.number(ty, said)
         if kind == "struct":
             return self.same_body(self.json["bodies"][what], read, said)
-        if kind in ("list", "counted", "array"):
+        if kind in ("list", "counted", "items", "array"):
             item = what[0] if kind == "array" else what
             return len(read) == len(said) and all(self.same(item, *pair) for pair in zip(read, said))
         if kind == "map":
@@ -315,9 +357,13 @@ class Spec:
         versioned = body["versioned"] or {}
         said = {"struct_v": versioned.get("version"), "struct_compat": versioned.get("compat")} | said
         nodes = {field["name"]: field["content"] or field["node"] for field in body["fields"]}
+        each = {field["name"] for field in body["fields"] if field["each"]}
         for name, value in read.items():
             if name not in nodes:
                 good = said.pop(name, "") == value
+            elif name in each:
+                pairs = list(zip(value, said.get(name, [])))
+                good = len(value) == len(said.pop(name, [])) and all(self.same(nodes[name], *pair) for pair in pairs)
             else:
                 good = self.same(nodes[name], value, said.pop(name, None))
             if not good:

@@ -1,5 +1,7 @@
 //! Tables of fields, and examples.
 
+use std::ops::RangeInclusive;
+
 use super::Doc;
 use super::text::{Page, code, prose};
 use crate::ir::*;
@@ -45,6 +47,15 @@ impl Doc<'_> {
             }
             None => {}
         }
+        if let Some(each) = &field.each {
+            text.push_str(&format!(", one for each item of {}", name(&each.list)));
+        }
+        if let Some(length) = &field.length {
+            text.push_str(&format!(", as long as {} says", self.number(length)));
+        }
+        for (variable, operand) in &field.given {
+            text.push_str(&format!(", told {} = {}", context_link(variable), self.number(operand)));
+        }
         match &field.max {
             Some(Bound { limit: Some(limit), .. }) => text.push_str(&format!(", at most [{limit}](#limit-{limit})")),
             Some(Bound { value, .. }) => text.push_str(&format!(", at most {value}")),
@@ -65,18 +76,35 @@ impl Doc<'_> {
     pub(super) fn ty(&self, ty: &Type) -> String {
         match ty {
             Type::Union(union) => {
-                let by = match &union.by.origin {
-                    Origin::Context(variable) => format!("[${variable}](#context-{variable})"),
-                    Origin::Path(_) => code(&union.by.name),
+                let case = |case: &Case| {
+                    let members = self.members(union, case).map(|members| format!(" ({members})")).unwrap_or_default();
+                    format!("{}{members}: {}", code(&case.name), self.node(&case.node))
                 };
-                let case = |case: &Case| format!("{}: {}", code(&case.name), self.node(&case.node));
                 let cases: Vec<String> = union.cases.iter().map(case).collect();
-                format!("what {by} says ({}; else bytes)", cases.join(", "))
+                format!("what {} says ({}; else bytes)", self.number(&union.by), cases.join(", "))
             }
             other => self
                 .type_link(other)
                 .unwrap_or_else(|| self.ir.spelt(other, &|node| self.node(node)).replace('<', "&lt;")),
         }
+    }
+
+    fn number(&self, operand: &Operand) -> String {
+        match &operand.origin {
+            Origin::Context(variable) => context_link(variable),
+            Origin::Path(_) => code(&operand.name),
+        }
+    }
+
+    /// The numbers of a case that has a name of its own for them.
+    fn members(&self, union: &Union, case: &Case) -> Option<String> {
+        let names = if let Type::Enum(id) = union.by.ty { Some(&self.ir[id].says.values) } else { None };
+        let member = |range: &RangeInclusive<i64>| {
+            let named = names.and_then(|names| names.iter().find(|(_, value)| value.number == *range.start()));
+            named.map_or_else(|| range.start().to_string(), |(name, _)| name.clone())
+        };
+        let members: Vec<String> = case.numbers.iter().map(member).collect();
+        (members.len() > 1 || names.is_some() && members.first() != Some(&case.name)).then(|| members.join(", "))
     }
 
     fn condition(&self, field: &Field) -> String {
@@ -89,7 +117,7 @@ impl Doc<'_> {
         }
         parts.extend(field.when.as_ref().map(|when| match when.test {
             Test::More => "bytes are left".to_owned(),
-            Test::Compare(..) => code(&when.text),
+            _ => code(&when.text),
         }));
         if let Some(release) = &field.release {
             let since =
@@ -137,4 +165,8 @@ pub(super) fn given(context: &indexmap::IndexMap<String, serde_json::Value>) -> 
 
 pub(super) fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+fn context_link(variable: &str) -> String {
+    format!("[${variable}](#context-{variable})")
 }

@@ -94,7 +94,7 @@ impl Doc<'_> {
         for (id, body) in self.ir.messages() {
             let BodyKind::Message { called, number, versions } = &body.kind else { continue };
             page.heading(3, &self.body_anchor(id), &body.name);
-            let MessageVersions { head, compat } = versions;
+            let MessageVersions { head, compat, .. } = versions;
             page.paragraph(&format!(
                 "Message type {number}, [{called}](#enum-message_type). {} Senders give it version {head}, which readers \
                  of version {compat} understand.",

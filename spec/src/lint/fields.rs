@@ -1,5 +1,7 @@
 //! Fields: their conditions, unions, bounds, and how they are shown.
 
+use std::ops::RangeInclusive;
+
 use super::Lint;
 use crate::expr::{Operator, Scalar};
 use crate::ir::*;
@@ -15,15 +17,16 @@ impl Lint<'_> {
             self.report(site, "a segment has no condition, and is no constant, length or count");
         }
         self.version_range(body, site, field);
-        if let Some(Condition { test: Test::Compare(operand, operator, number), .. }) = &field.when {
+        for (operand, operator, number) in field.when.iter().flat_map(|when| when.test.comparisons()) {
             let (low, high) = self.numbers_of(operand);
-            if i128::from(*number) < low || i128::from(*number) > high {
+            if i128::from(number) < low || i128::from(number) > high {
                 self.report(site, format!("`{}` is never {number}", operand.name));
             }
-            if *operator == Operator::AnyBit && *number == 0 {
+            if operator == Operator::AnyBit && number == 0 {
                 self.report(site, "no bit of 0 is ever set");
             }
         }
+        self.measured_elsewhere(site, field);
         for node in std::iter::once(&field.node).chain(&field.content) {
             self.check_type(site, &node.ty, false);
             if let Type::Union(union) = &node.ty {
@@ -48,7 +51,7 @@ impl Lint<'_> {
                 let what = format!("`{}` takes all bytes that are left, so no other can follow it", self.ir[*id].name);
                 self.report(site, what);
             }
-            Type::Rest if follows => {
+            Type::Rest | Type::Items(_) if follows => {
                 self.report(site, "`rest` takes all bytes that are left, so no other can follow it");
             }
             Type::Scalar(Scalar::Bytes(n)) if *n == 0 || *n > MOST_FIXED => {
@@ -94,13 +97,52 @@ impl Lint<'_> {
             self.report(site, "a union needs a case");
         }
         let (low, high) = self.numbers_of(&union.by);
-        for (index, Case { name, first, last, .. }) in union.cases.iter().enumerate() {
-            if i128::from(*first) < low || i128::from(*last) > high {
-                self.report(site, format!("`{}` is never {name}", union.by.name));
+        let mut known: Vec<(&RangeInclusive<i64>, &str)> = Vec::new();
+        for Case { name, numbers, .. } in &union.cases {
+            if numbers.is_empty() {
+                self.report(site, format!("case `{name}` is of no value"));
             }
-            let covered = union.cases[..index].iter().find(|other| other.first <= *last && *first <= other.last);
-            if let Some(other) = covered {
-                self.report(site, format!("case `{name}` is covered by `{}` already", other.name));
+            for range in numbers {
+                if i128::from(*range.start()) < low || i128::from(*range.end()) > high {
+                    self.report(site, format!("`{}` is never {name}", union.by.name));
+                }
+                let covers = |other: &RangeInclusive<i64>| other.start() <= range.end() && range.start() <= other.end();
+                if let Some((_, other)) = known.iter().find(|(other, _)| covers(other)) {
+                    self.report(site, format!("case `{name}` is covered by `{other}` already"));
+                }
+                known.push((range, name));
+            }
+        }
+    }
+
+    /// What has its length, its number or what it is told from elsewhere.
+    fn measured_elsewhere(&mut self, site: &Site, field: &Field) {
+        if let Some(length) = &field.length
+            && self.numbers_of(length).0 < 0
+        {
+            self.report(site, format!("length: `{}` may be negative", length.name));
+        }
+        for (variable, operand) in &field.given {
+            let Some(told) = self.ir.context.get(variable) else { continue };
+            let wanted = self.ir.range(&told.ty);
+            let named = |ty: &Type| matches!(ty, Type::Enum(_)).then(|| self.ir.name(ty).to_owned());
+            if wanted != Some(self.numbers_of(operand)) || named(&told.ty) != named(&operand.ty) {
+                let (is, wants) = (self.ir.written(&operand.ty), self.ir.written(&told.ty));
+                self.report(site, format!("given: `{}` is {is}, and `{variable}` {wants}", operand.name));
+            }
+        }
+        if let (Type::Scalar(Scalar::Bytes(n)), Some(content)) = (&field.node.ty, &field.content) {
+            let parts: Vec<&Type> = match &content.ty {
+                Type::Union(union) => union.cases.iter().map(|case| &case.node.ty).collect(),
+                ty => vec![ty],
+            };
+            for ty in parts {
+                let (name, least, n) = (self.ir.written(ty), self.ir.min_size(ty), *n as usize);
+                if least > n {
+                    self.report(site, format!("`{name}` has no room in {n} bytes"));
+                } else if least < n && !self.ir.greedy(ty) {
+                    self.report(site, format!("`{name}` leaves bytes of {n}; `rest` would take them"));
+                }
             }
         }
     }
@@ -130,7 +172,11 @@ impl Lint<'_> {
         }
         let number = |ty: &Type| self.ir.range(ty).is_some();
         let shown = match ty {
-            Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item) => number(&item.ty),
+            Type::List(item)
+            | Type::Counted(item)
+            | Type::Items(item)
+            | Type::Array(item, _)
+            | Type::Optional(item) => number(&item.ty),
             Type::Scalar(Scalar::F32 | Scalar::F64) => display.base.is_none(),
             ty => number(ty),
         };
@@ -144,6 +190,9 @@ impl Lint<'_> {
         match ty {
             Type::List(item) | Type::Counted(item) if !bounded && self.ir.min_size(&item.ty) == 0 => {
                 self.report(site, "its items may take no bytes, so their number needs a max");
+            }
+            Type::Items(item) if self.ir.min_size(&item.ty) == 0 => {
+                self.report(site, "its items may take no bytes, so they would never come to the end");
             }
             Type::Map(_, key, value)
                 if !bounded && self.ir.min_size(&key.ty) == 0 && self.ir.min_size(&value.ty) == 0 =>
@@ -163,8 +212,8 @@ fn bounds(ty: &Type) -> bool {
     match ty {
         Type::Optional(item) => bounds(&item.ty),
         Type::Scalar(scalar) => *scalar == Scalar::Text,
-        Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Blob(_) | Type::Sized | Type::Rest => true,
-        Type::Union(_) => true,
+        Type::List(_) | Type::Counted(_) | Type::Items(_) | Type::Map(..) => true,
+        Type::Blob(_) | Type::Sized | Type::Rest | Type::Union(_) => true,
         _ => false,
     }
 }

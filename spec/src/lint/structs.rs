@@ -86,7 +86,11 @@ impl Lint<'_> {
     fn holes(&mut self, body: &Body, fields: &[Field]) {
         // Readers that skip what is appended find new fields only at the end. Versions that they refuse don't matter.
         if let Some((_, Some(compat))) = body.versions() {
-            let mut newest = 0;
+            let rearranged = match &body.kind {
+                BodyKind::Message { versions, .. } => versions.rearranged.unwrap_or(0),
+                _ => 0,
+            };
+            let (mut newest, compat) = (0, compat.max(rearranged));
             for (index, field) in fields.iter().enumerate() {
                 let since = place_since(fields, index);
                 if since < newest && newest > compat {

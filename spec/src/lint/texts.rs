@@ -23,15 +23,15 @@ impl Lint<'_> {
         // a number ends at the first byte that is no digit
         for pair in text.pieces.windows(2) {
             match (&pair[0], &pair[1]) {
-                (Piece::Field(_), Piece::Field(_)) => self.report(site, "text: nothing stands between two numbers"),
-                (Piece::Field(path), Piece::Text(words)) if words.starts_with(is_digit) => {
+                (Piece::Field(..), Piece::Field(..)) => self.report(site, "text: nothing stands between two numbers"),
+                (Piece::Field(path, _), Piece::Text(words)) if words.starts_with(is_digit) => {
                     let name = self.ir.walk(body, path).last().map_or("", |field| &field.name);
                     self.report(site, format!("text: what follows `{{{name}}}` begins with a hex digit"));
                 }
                 _ => {}
             }
         }
-        if matches!(text.pieces.last(), Some(Piece::Field(_))) {
+        if matches!(text.pieces.last(), Some(Piece::Field(..))) {
             self.report(site, "text: a number is last, so nobody sees where it ends");
         }
         let least = body.min_size;

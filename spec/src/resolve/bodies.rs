@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use super::types::Naming;
-use crate::expr::{self, parse_template};
+use crate::expr::{self, Format, parse_template};
 use crate::ir::*;
 use crate::names::constant;
 
@@ -92,10 +92,14 @@ impl Resolver<'_> {
         for piece in pieces {
             resolved.push(match piece {
                 expr::Piece::Text(words) => Piece::Text(words),
-                expr::Piece::Field(path) => {
+                expr::Piece::Field(path, Format::Plain) => {
                     good &= names.next() == Some(path.join(".").as_str());
                     fields += 1;
-                    Piece::Field(Path { fields: vec![fields - 1], struct_v: false })
+                    Piece::Field(Path { fields: vec![fields - 1], struct_v: false }, Format::Plain)
+                }
+                _ => {
+                    good = false;
+                    continue;
                 }
             });
         }

@@ -1,11 +1,13 @@
 //! One field: its type, what it holds, what it is made of, when it is there.
 
-use super::paths::conditional;
+use std::ops::RangeInclusive;
+
+use super::paths::{conditional, derived};
 use super::types::{Naming, PLAIN};
 use super::{Resolver, WrittenField};
-use crate::expr::{Expression, Scalar, parse_hex};
+use crate::expr::{Argument, Expression, Scalar, parse_hex};
 use crate::ir::*;
-use crate::model::{self, Constant, Display, Switch, TypeRef};
+use crate::model::{self, Constant, Display, Switch, SwitchCase, TypeRef};
 
 /// Of a secret that can't be one.
 const SECRET: &str = "only bytes and texts can be secret, and neither constants nor what holds something";
@@ -33,6 +35,28 @@ impl Resolver<'_> {
             }
         };
         self.exclusive(site, field, &node);
+        let each = field.each.as_ref().and_then(|list| self.each(id, index, &naming, list, field.text.as_deref()));
+        if field.each.is_none() && field.text.is_some() {
+            self.report(site, "text is for a field that is there for each item");
+        }
+        // with `each` an item says what otherwise earlier fields do
+        let (scope, before) = match &each {
+            Some(each) => (each.item, self.written[each.item.0].fields.len()),
+            None => (id, index),
+        };
+        let length = field.length.as_ref().and_then(|name| {
+            let operand = self.operand(scope, before, name).map_err(|what| format!("length: {what}"));
+            self.good(site, operand)
+        });
+        let mut given = Vec::new();
+        for (variable, name) in &field.given {
+            let operand = self.operand(scope, before, name).map_err(|what| format!("given: {what}"));
+            let operand = self.good(site, operand);
+            match self.ir.context.contains_key(variable) {
+                true => given.extend(operand.map(|operand| (variable.clone(), operand))),
+                false => self.report(site, format!("given: no context variable `{variable}`")),
+            }
+        }
         let sealed = field.sealed.as_ref().and_then(|sealed| self.sealed(&naming, sealed));
         let derived = self.derived(id, index, site, field, &node);
         let measured_by = self.measured_by(id, index, site, field, &node);
@@ -64,6 +88,9 @@ impl Resolver<'_> {
             secret,
             derived,
             measured_by,
+            each,
+            length,
+            given,
             since,
             until,
             when,
@@ -84,16 +111,21 @@ impl Resolver<'_> {
         let by = self.operand(id, index, &switch.switch).map_err(|what| format!("switch: {what}"));
         let by = self.good(naming.site, by);
         let mut cases = Vec::new();
-        for (name, text) in &switch.cases {
+        for (name, case) in &switch.cases {
             if name.eq_ignore_ascii_case("other") {
                 self.report(naming.site, "`other` is what a union calls the cases that it lacks");
                 continue;
             }
-            let node = self.read_type(naming.site, text).and_then(|ty| self.part(&naming.inside(name), &ty));
+            let node = self.read_type(naming.site, case.ty()).and_then(|ty| self.part(&naming.inside(name), &ty));
             let Some(by) = &by else { continue };
-            let numbers = self.case_numbers(name, &by.ty);
-            if let (Some((first, last)), Some(node)) = (self.good(naming.site, numbers), node) {
-                cases.push(Case { name: name.clone(), first, last, node });
+            let numbers: Result<Vec<_>, _> = match case {
+                SwitchCase::One(_) => self.case_numbers(name, &by.ty).map(|range| vec![range]),
+                SwitchCase::Group(group) => {
+                    group.of.iter().map(|key| self.case_numbers(&key.to_string(), &by.ty)).collect()
+                }
+            };
+            if let (Some(numbers), Some(node)) = (self.good(naming.site, numbers), node) {
+                cases.push(Case { name: name.clone(), numbers, node });
             }
         }
         let other = Naming { doc: "Bytes that the spec doesn't lay out.", ..naming.inside("other") };
@@ -102,17 +134,16 @@ impl Resolver<'_> {
     }
 
     /// The numbers of a union's case.
-    fn case_numbers(&self, case: &str, ty: &Type) -> Result<(i64, i64), String> {
+    pub(super) fn case_numbers(&self, case: &str, ty: &Type) -> Result<RangeInclusive<i64>, String> {
         let number = case.strip_prefix("0x").map_or_else(|| case.parse(), |hex| i64::from_str_radix(hex, 16));
         if let Ok(number) = number {
-            return Ok((number, number));
+            return Ok(number..=number);
         }
         let Type::Enum(id) = ty else {
-            return Err(format!("case `{case}` is a name, but what decides is no enum"));
+            return Err(format!("`{case}` is a name, but what decides is no enum"));
         };
-        let value =
-            self.ir[*id].says.values.get(case).ok_or_else(|| format!("case `{case}` is no value of the enum"))?;
-        Ok((value.number, value.to.unwrap_or(value.number)))
+        let value = self.ir[*id].says.values.get(case).ok_or_else(|| format!("`{case}` is no value of the enum"))?;
+        Ok(value.number..=value.to.unwrap_or(value.number))
     }
 
     /// What a blob holds, behind the field of the blob: a structure stands for it, anything else is a field in it.
@@ -123,6 +154,26 @@ impl Resolver<'_> {
         }
         let field = self.add(naming.own_constant(), naming.row(Kind::Held));
         Some((field, self.part(&naming.inside("content"), ty)?))
+    }
+
+    /// That there is one of a field for each item of a list.
+    fn each(&mut self, id: BodyId, index: usize, naming: &Naming<'_>, list: &str, text: Option<&str>) -> Option<Each> {
+        let fields = &self.written[id.0].fields[..index];
+        let at = fields.iter().position(|f| f.field.name == list && !conditional(f.field));
+        let item =
+            at.and_then(|at| fields[at].ty.as_ref()).and_then(|ty| match (ty.name.as_str(), &ty.arguments[..]) {
+                ("list" | "counted" | "array" | "rest", [Argument::Type(item), ..]) => {
+                    self.structure(naming.dialect, &item.name)
+                }
+                _ => None,
+            });
+        let (Some(list), Some(item)) = (at, item) else {
+            self.report(naming.site, format!("each: `{list}` names no earlier list of structures"));
+            return None;
+        };
+        let around = self.list(naming);
+        let text = text.and_then(|text| self.template(naming.site, item, "text", text));
+        Some(Each { list, item, around, text })
     }
 
     /// A field whose bytes nobody is to see.
@@ -138,11 +189,21 @@ impl Resolver<'_> {
     /// What a field can't be at once.
     fn exclusive(&mut self, site: &Site, field: &model::Field, node: &Node) {
         let (holds, constant) = (field.holds.is_some() || field.sealed.is_some(), field.equals.is_some());
-        let bytes = matches!(node.ty, Type::Blob(_) | Type::Sized | Type::Rest);
+        let fixed = matches!(node.ty, Type::Scalar(Scalar::Bytes(_)));
+        let bytes = matches!(node.ty, Type::Blob(_) | Type::Sized | Type::Rest) || fixed && field.sealed.is_none();
+        let measured = matches!(node.ty, Type::Sized | Type::Scalar(Scalar::Text));
         let ways = [constant, field.length_of.is_some(), !field.count_of.is_empty()];
         for (wrong, what) in [
             (field.holds.is_some() && field.sealed.is_some(), "holds something in the clear or sealed, not both"),
-            (holds && !bytes, "only a blob, `sized` or `rest` can hold something"),
+            (holds && !bytes, "only a blob, bytes<n>, `sized` or `rest` can hold something"),
+            (field.length.is_some() && !measured, "length is for `sized` and `string`"),
+            (
+                field.length.is_some() && (constant || field.sealed.is_some() || field.secret),
+                "length is for what is plain",
+            ),
+            (field.each.is_some() && (field.length.is_none() || field.holds.is_none()), "each takes length and holds"),
+            (field.each.is_some() && (conditional(field) || field.max.is_some()), "what each item has is always there"),
+            (!field.given.is_empty() && derived(field), "who is a constant, a length or a count is told nothing"),
             (field.secret && (holds || constant), SECRET),
             (constant && holds, "a constant holds nothing"),
             (ways.iter().filter(|is| **is).count() > 1, "is a length, a count or a constant, not two of them"),
@@ -232,7 +293,7 @@ impl Resolver<'_> {
         field: &model::Field,
         node: &Node,
     ) -> Option<usize> {
-        if !matches!(node.ty, Type::Sized | Type::Counted(_)) {
+        if !matches!(node.ty, Type::Sized | Type::Counted(_)) || field.length.is_some() {
             return None;
         }
         let measures = |f: &model::Field| f.length_of.as_ref() == Some(&field.name) || f.count_of.contains(&field.name);

@@ -60,7 +60,9 @@ impl Resolver<'_> {
             Some(v) => usize::from(v.marker.is_some()) + if v.compat.is_some() { 6 } else { 1 },
             None => 0,
         };
-        let fields = body.fields.iter().filter(|field| !field.conditional()).map(|field| ir.min_size(&field.node.ty));
+        // what has its length from elsewhere may have none
+        let always = body.fields.iter().filter(|field| !field.conditional() && field.length.is_none());
+        let fields = always.map(|field| ir.min_size(&field.node.ty));
         let piece = |piece: &Piece| if let Piece::Text(words) = piece { words.len() } else { 1 };
         let min_size = match &body.text {
             Some(text) => text.pieces.iter().map(piece).sum(),

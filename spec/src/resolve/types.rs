@@ -98,7 +98,7 @@ impl Resolver<'_> {
     /// A type that has no parts, which may be a name of the spec; nothing if it has parts.
     pub(super) fn plain(&self, dialect: Option<DialectId>, ty: &Expression) -> Result<Option<Type>, String> {
         Ok(Some(match (ty.name.as_str(), &ty.arguments[..]) {
-            ("list" | "counted" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
+            ("list" | "counted" | "rest" | "optional", [T(_)]) | ("map", [T(_), T(_)]) => return Ok(None),
             ("tuple", items @ [_, _, ..]) if items.len() <= PLACES.len() && items.iter().all(|i| matches!(i, T(_))) => {
                 return Ok(None);
             }
@@ -126,7 +126,7 @@ impl Resolver<'_> {
         self.good(site, ty)
     }
 
-    fn expand(&self, ty: &Expression, depth: usize) -> Result<Expression, String> {
+    pub(super) fn expand(&self, ty: &Expression, depth: usize) -> Result<Expression, String> {
         let argument = |argument: &Argument| match argument {
             T(ty) => self.expand(ty, depth).map(T),
             number => Ok(number.clone()),
@@ -187,6 +187,7 @@ impl Resolver<'_> {
                 let item = Box::new(self.part(naming, item)?);
                 let ty = match (name, rest) {
                     ("list", _) => Type::List(item),
+                    ("rest", _) => Type::Items(item),
                     (_, [Number(n)]) => Type::Array(item, *n as u32),
                     _ => Type::Counted(item),
                 };
@@ -205,7 +206,7 @@ impl Resolver<'_> {
     }
 
     /// The field that is the number of a list's items.
-    fn list(&mut self, naming: &Naming<'_>) -> FieldId {
+    pub(super) fn list(&mut self, naming: &Naming<'_>) -> FieldId {
         let shown = Display { label: naming.display.label.clone(), ..Display::default() };
         let row = Naming { display: &shown, ..naming.clone() }.row(Kind::List);
         let row = FieldInfo { filter: format!("{}.count", naming.own_filter()), ..row };
@@ -232,7 +233,7 @@ impl Resolver<'_> {
             Type::Struct(id) => Kind::Struct(self.written[id.0].summary.is_some()),
             Type::Blob(_) | Type::Rest | Type::Sized => Kind::Bytes,
             Type::Empty => Kind::Struct(false),
-            Type::List(_) | Type::Counted(_) | Type::Map(..) | Type::Array(..) => Kind::List,
+            Type::List(_) | Type::Counted(_) | Type::Items(_) | Type::Map(..) | Type::Array(..) => Kind::List,
             Type::Optional(_) => Kind::Present,
             Type::Tuple(_) => Kind::Entry,
             Type::Union(_) => Kind::Switch,

@@ -18,6 +18,8 @@ pub(super) enum From {
     Locals,
     /// The fields of `self`.
     Fields,
+    /// The fields of an item, `of`.
+    Item,
 }
 
 impl Generator<'_> {
@@ -82,6 +84,39 @@ impl Generator<'_> {
 
     /// An expression that reads the field, conditions aside.
     pub(super) fn read_value(&self, body: &Body, field: &Field) -> TokenStream {
+        let from = if field.each.is_some() { From::Item } else { From::Locals };
+        let mut read = self.read_told(body, field);
+        if !field.given.is_empty() {
+            let item = field.each.as_ref().map_or(body, |each| &self.ir[each.item]);
+            let given = field.given.iter().filter_map(|(variable, operand)| {
+                let (name, variable) = (variable, self.ir.context.get(variable)?);
+                let (name, number) = (ident(name), self.operand(item, operand, from));
+                let value = match &variable.ty {
+                    Type::Enum(_) => {
+                        let rust = self.rust_type(&variable.ty);
+                        quote!(#rust(v as _))
+                    }
+                    _ => quote!(v as _),
+                };
+                Some(quote!(#name: #number.map(|v| #value),))
+            });
+            read = quote!({ let cx = &Context { #(#given)* ..*cx }; #read });
+        }
+        let Some(each) = &field.each else { return read };
+        let list = ident(body.fields.get(each.list).map_or("", |list| &list.name));
+        let around = self.id(each.around);
+        quote!({
+            let mut items = #list.iter();
+            let bound = wire::Bound { max: u64::MAX, min_size: 1 };
+            r.counted(t, #around, #list.len() as u64, bound, |r, t| match items.next() {
+                Some(of) => #read,
+                None => Ok(Default::default()),
+            })
+        })
+    }
+
+    /// The same, of what its decoder is told and of one of many.
+    fn read_told(&self, body: &Body, field: &Field) -> TokenStream {
         let (id, max) = (self.id(field.node.field), field.most());
         if let Some(content) = &field.content {
             let inner = match &content.ty {
@@ -97,8 +132,9 @@ impl Generator<'_> {
                     let prefix = scalar_type(*prefix);
                     quote!(r.holds::<#prefix, _, _>(t, #id, #max, |r, t| #inner))
                 }
+                Type::Scalar(Scalar::Bytes(n)) => quote!(r.fixed_holds(t, #id, #n, |r, t| #inner)),
                 Type::Sized => {
-                    let length = measure(body, field);
+                    let length = self.measure(body, field);
                     quote!(r.sized_holds(t, #id, #length, #max, |r, t| #inner))
                 }
                 _ => quote!(r.rest_holds(t, #id, |r, t| #inner)),
@@ -128,6 +164,10 @@ impl Generator<'_> {
         let id = self.id(node.field);
         let read = |node: &Node, max: u64| self.read_node(body, field, node, max);
         match &node.ty {
+            Type::Scalar(Scalar::Text) if field.length.is_some() => {
+                let length = self.measure(body, field);
+                quote!(r.sized(t, #id, #length, #max).map(|b| wire::Text(b.0)))
+            }
             Type::Scalar(Scalar::Text) if max != u64::MAX => {
                 quote!(r.blob::<u32, _>(t, #id, #max).map(|b| wire::Text(b.0)))
             }
@@ -147,16 +187,20 @@ impl Generator<'_> {
             Type::Rest if max != u64::MAX => quote!(r.sized(t, #id, r.left() as u64, #max)),
             Type::Rest => quote!(Ok::<_, wire::Error>(r.rest(t, #id))),
             Type::Sized => {
-                let length = measure(body, field);
+                let length = self.measure(body, field);
                 quote!(r.sized(t, #id, #length, #max))
             }
             Type::Counted(item) => {
-                let (count, bound, item) = (measure(body, field), self.bound(&[item], max), read(item, u64::MAX));
+                let (count, bound, item) = (self.measure(body, field), self.bound(&[item], max), read(item, u64::MAX));
                 quote!(r.counted(t, #id, #count, #bound, |r, t| #item))
             }
             Type::List(item) => {
                 let (bound, item) = (self.bound(&[item], max), read(item, u64::MAX));
                 quote!(r.list(t, #id, #bound, |r, t| #item))
+            }
+            Type::Items(item) => {
+                let item = read(item, u64::MAX);
+                quote!(r.items_left(t, #id, #max, |r, t| #item))
             }
             Type::Array(item, n) => {
                 let (bound, item) = (self.bound(&[item], u64::MAX), read(item, u64::MAX));
@@ -218,9 +262,16 @@ impl Generator<'_> {
             }
             Origin::Path(path) => path,
         };
-        let place = if from == From::Fields { quote!(self.) } else { quote!() };
+        let place = match from {
+            From::Locals => quote!(),
+            From::Fields => quote!(self.),
+            From::Item => quote!(of.),
+        };
         if path.struct_v {
             return quote!(Some(i64::from(#place struct_v)));
+        }
+        if let Some(number) = self.in_case(body, &path.fields, quote!(#place)) {
+            return number;
         }
         let fields = self.ir.walk(body, path);
         let names = fields.iter().map(|field| ident(&field.name));
@@ -243,19 +294,72 @@ impl Generator<'_> {
                 conditions.push(quote!(#version.is_some_and(|v| v <= #until)));
             }
         }
-        conditions.extend(field.when.as_ref().map(|condition| match &condition.test {
-            Test::More => quote!(r.left() > 0),
-            Test::Compare(operand, operator, number) => {
-                let (value, number) = (self.operand(body, operand, from), constant_number(*number));
-                match operator {
-                    Operator::Equal => quote!(#value == Some(#number)),
-                    Operator::NotEqual => quote!(#value.is_some_and(|v| v != #number)),
-                    Operator::AtLeast => quote!(#value.is_some_and(|v| v >= #number)),
-                    Operator::AnyBit => quote!(#value.is_some_and(|v| v & #number != 0)),
-                }
-            }
-        }));
+        conditions.extend(field.when.as_ref().map(|condition| self.test(body, &condition.test, from)));
         (!conditions.is_empty()).then(|| quote!(#(#conditions)&&*))
+    }
+
+    fn test(&self, body: &Body, test: &Test, from: From) -> TokenStream {
+        let tests = |parts: &[Test]| -> Vec<_> { parts.iter().map(|part| self.test(body, part, from)).collect() };
+        let (operand, operator, number) = match test {
+            Test::More => return quote!(r.left() > 0),
+            Test::Compare(operand, operator, number) => (operand, operator, number),
+            Test::All(parts) => {
+                let parts = tests(parts);
+                return quote!((#(#parts)&&*));
+            }
+            Test::Any(parts) => {
+                let parts = tests(parts);
+                return quote!((#(#parts)||*));
+            }
+        };
+        let (value, number) = (self.operand(body, operand, from), constant_number(*number));
+        match operator {
+            Operator::Equal => quote!(#value == Some(#number)),
+            Operator::NotEqual => quote!(#value.is_some_and(|v| v != #number)),
+            Operator::AtLeast => quote!(#value.is_some_and(|v| v >= #number)),
+            Operator::AtMost => quote!(#value.is_some_and(|v| v <= #number)),
+            Operator::Above => quote!(#value.is_some_and(|v| v > #number)),
+            Operator::Below => quote!(#value.is_some_and(|v| v < #number)),
+            Operator::AnyBit => quote!(#value.is_some_and(|v| v & #number != 0)),
+        }
+    }
+
+    /// A number in a case of a union, behind the text that leads to the body; nothing if no union is on the way.
+    fn in_case(&self, body: &Body, path: &[usize], place: TokenStream) -> Option<TokenStream> {
+        let field = body.fields.get(*path.first()?)?;
+        let name = ident(&field.name);
+        match field.value() {
+            Type::Union(union) => {
+                let case = union.cases.get(*path.get(1)?)?;
+                let Type::Struct(inner) = case.node.ty else { return None };
+                let variant = format_ident!("{}", pascal(&case.name));
+                let union = union_name(body, field);
+                let number = self.in_case(&self.ir[inner], &path[2..], quote!(v.)).unwrap_or_else(|| {
+                    let path = Path { fields: path[2..].to_vec(), struct_v: false };
+                    let names = self.ir.walk(&self.ir[inner], &path).into_iter().map(|field| ident(&field.name));
+                    quote!(Some(v.#(#names).*.to_u64() as i64))
+                });
+                let pattern = quote!(#union::#variant(v));
+                let pattern = if field.may_be_void() { quote!(Some(#pattern)) } else { pattern };
+                Some(quote!(match &#place #name { #pattern => #number, _ => None }))
+            }
+            Type::Struct(inner) => self.in_case(&self.ir[*inner], &path[1..], quote!(#place #name.)),
+            _ => None,
+        }
+    }
+
+    /// How long a field is, or how many items it has.
+    fn measure(&self, body: &Body, field: &Field) -> TokenStream {
+        if let Some(length) = &field.length {
+            let (body, from) = match &field.each {
+                Some(each) => (&self.ir[each.item], From::Item),
+                None => (body, From::Locals),
+            };
+            let length = self.operand(body, length, from);
+            return quote!(#length.unwrap_or_default() as u64);
+        }
+        let name = field.measured_by.and_then(|at| body.fields.get(at)).map(|by| ident(&by.name));
+        quote!(#name.to_u64())
     }
 }
 
@@ -279,16 +383,13 @@ fn read_header(versioned: &Versioned) -> TokenStream {
     quote!(#marker #version #rest)
 }
 
-/// The value of the field that measures or counts this one.
-fn measure(body: &Body, field: &Field) -> TokenStream {
-    let name = field.measured_by.and_then(|at| body.fields.get(at)).map(|by| ident(&by.name));
-    quote!(#name.to_u64())
-}
-
 /// The pattern of a union's case.
 pub(super) fn case_pattern(case: &Case) -> TokenStream {
-    let (first, last) = (Literal::i64_unsuffixed(case.first), Literal::i64_unsuffixed(case.last));
-    if case.first == case.last { quote!(#first) } else { quote!(#first..=#last) }
+    let ranges = case.numbers.iter().map(|range| {
+        let (first, last) = (Literal::i64_unsuffixed(*range.start()), Literal::i64_unsuffixed(*range.end()));
+        if first.to_string() == last.to_string() { quote!(#first) } else { quote!(#first..=#last) }
+    });
+    quote!(#(#ranges)|*)
 }
 
 /// A constant of the spec as a Rust expression of the field's type.

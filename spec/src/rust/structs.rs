@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::Generator;
 use super::types::default_value;
-use crate::expr::{Operator, Scalar};
+use crate::expr::{Format, Scalar};
 use crate::ir::*;
 use crate::model::Base;
 use crate::names::{ident, pascal};
@@ -101,7 +101,7 @@ impl Generator<'_> {
         }
 
         let display = body.summary.as_ref().map(|pieces| {
-            let text = self.template(body, pieces);
+            let text = self.template(body, pieces, &quote!(self));
             quote! {
                 impl std::fmt::Display for #type_name #anonymous {
                     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { #text }
@@ -163,9 +163,13 @@ impl Generator<'_> {
                 self.rust_type(ty)
             }
         };
-        if field.content.is_some() {
+        if field.may_be_void() {
             rust = quote!(Option<#rust>);
             default = quote!(None);
+        }
+        if field.each.is_some() {
+            rust = quote!(Vec<#rust>);
+            default = quote!(Vec::new());
         }
         if field.conditional() {
             rust = quote!(Option<#rust>);
@@ -217,49 +221,107 @@ impl Generator<'_> {
                 fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                     match self {
                         #(#shows)*
-                        Self::Other(bytes) if bytes.is_empty() => f.write_str("-"),
-                        Self::Other(bytes) => std::fmt::Display::fmt(bytes, f),
+                        Self::Other(bytes) => wire::show_other(bytes, f),
                     }
                 }
             }
         }
     }
 
-    /// Statements that write a text with fields in it to `f`.
-    fn template(&self, body: &Body, pieces: &[Piece]) -> TokenStream {
-        let mut format = String::new();
-        let mut arguments = Vec::new();
+    /// An expression that writes a text with fields in it to `f`; `place` is whose fields they are.
+    fn template(&self, body: &Body, pieces: &[Piece], place: &TokenStream) -> TokenStream {
+        let (mut statements, mut format, mut arguments) = (TokenStream::new(), String::new(), Vec::new());
         for piece in pieces {
             match piece {
+                // a brace in a text would have been read as that of a field
                 Piece::Text(text) => format.push_str(text),
-                Piece::Field(path) => {
-                    let (argument, hex) = self.shown(body, path);
-                    format.push_str(if hex { "{:#x}" } else { "{}" });
+                Piece::Field(path, form) => {
+                    let (argument, form) = self.shown(body, path, *form, place);
+                    format.push_str(form);
                     arguments.push(argument);
+                }
+                Piece::Value => {
+                    format.push_str("{}");
+                    arguments.push(quote!(v));
+                }
+                Piece::If(path, inner) => {
+                    statements.extend(quote!(write!(f, #format #(, #arguments)*)?;));
+                    (format, arguments) = (String::new(), Vec::new());
+                    let (set, inner) = (self.is_set(body, path, place), self.template(body, inner, place));
+                    statements.extend(quote!(if #set { #inner?; }));
                 }
             }
         }
-        quote!(write!(f, #format #(, #arguments)*))
+        let last = quote!(write!(f, #format #(, #arguments)*));
+        if statements.is_empty() { last } else { quote!({ #statements #last }) }
     }
 
-    /// A field as something that can be formatted, and whether in hexadecimal.
-    fn shown(&self, body: &Body, path: &Path) -> (TokenStream, bool) {
+    /// Whether a field is neither missing, nor 0, nor empty.
+    fn is_set(&self, body: &Body, path: &Path, place: &TokenStream) -> TokenStream {
         let fields = self.ir.walk(body, path);
         let names = fields.iter().map(|field| ident(&field.name));
-        let access = quote!(self #(.#names)*);
-        let (false, Some(field)) = (path.struct_v, fields.last()) else { return (quote!(#access.struct_v), false) };
-        let (ty, optional) = (field.value(), field.conditional() || field.content.is_some());
+        let access = quote!(#place #(.#names)*);
+        let Some(field) = fields.last() else { return quote!(true) };
+        let set = |value: TokenStream| match field.value() {
+            Type::Scalar(Scalar::Bool) => quote!(#value.to_u64() != 0),
+            ty if ty.integer(self.ir).is_some() => quote!(#value.to_u64() != 0),
+            Type::Optional(_) => quote!(#value.is_some()),
+            _ => quote!(!#value.is_empty()),
+        };
+        match (field.conditional(), field.may_be_void()) {
+            (true, true) => quote!(#access.as_ref().is_some_and(|v| v.is_some())),
+            (false, true) => quote!(#access.is_some()),
+            (true, false) if field.content.is_some() || matches!(field.value(), Type::Struct(_) | Type::Union(_)) => {
+                quote!(#access.is_some())
+            }
+            (true, false) => {
+                let set = set(quote!(v));
+                quote!(#access.as_ref().is_some_and(|v| #set))
+            }
+            (false, false) => set(access),
+        }
+    }
+
+    /// A field as something that can be formatted, and how.
+    fn shown(&self, body: &Body, path: &Path, form: Format, place: &TokenStream) -> (TokenStream, &'static str) {
+        let fields = self.ir.walk(body, path);
+        let names = fields.iter().map(|field| ident(&field.name));
+        let access = quote!(#place #(.#names)*);
+        let (false, Some(field)) = (path.struct_v, fields.last()) else { return (quote!(#access.struct_v), "{}") };
+        match form {
+            Format::Plain => {}
+            Format::Hex if matches!(field.node.ty, Type::Scalar(_)) => return (access, "{:x}"),
+            Format::Hex => return (quote!(#access.0), "{:x}"),
+            Format::Reversed => return (quote!(#access.reverse_bits()), "{:08x}"),
+            Format::Plus => return (access, "{:+}"),
+            Format::Length => return (quote!(#access.len()), "{}"),
+        }
+        if let Some(each) = &field.each {
+            let list = ident(body.fields.get(each.list).map_or("", |list| &list.name));
+            let text = match &each.text {
+                Some(text) => self.template(&self.ir[each.item], text, &quote!(of)),
+                None => quote!(write!(f, "{v}")),
+            };
+            let pairs = quote!(wire::JoinEach::new(&#place.#list, &#access, |of, v, f| {
+                let v = &wire::Maybe(v);
+                #text
+            }));
+            return (pairs, "{}");
+        }
+        let (ty, optional) = (field.value(), field.conditional() || field.may_be_void());
         let shown = match (ty, optional) {
-            (Type::List(_) | Type::Counted(_) | Type::Array(..), false) => quote!(wire::Join(&#access)),
+            (Type::List(_) | Type::Counted(_) | Type::Items(_) | Type::Array(..), false) => {
+                quote!(wire::Join(&#access))
+            }
             (Type::Map(..), false) => quote!(wire::JoinMap(&#access)),
-            (Type::List(_) | Type::Counted(_) | Type::Array(..), true) => {
+            (Type::List(_) | Type::Counted(_) | Type::Items(_) | Type::Array(..), true) => {
                 quote!(wire::Maybe(&#access.as_ref().map(|items| wire::Join(items))))
             }
             (Type::Map(..), true) => quote!(wire::Maybe(&#access.as_ref().map(|entries| wire::JoinMap(entries)))),
             (Type::Optional(_), false) | (_, true) => quote!(wire::Maybe(&#access)),
             _ => access,
         };
-        (shown, field.shown_in_hex())
+        (shown, if field.shown_in_hex() { "{:#x}" } else { "{}" })
     }
 }
 
@@ -281,9 +343,9 @@ pub(super) fn union_name(body: &Body, field: &Field) -> Ident {
 fn serde_attribute(field: &Field) -> TokenStream {
     let mut options = Vec::new();
     let (optional, conditional) = (matches!(field.node.ty, Type::Optional(_)), field.conditional());
-    if conditional && (field.content.is_some() || optional) {
+    if conditional && (field.may_be_void() || optional) {
         options.push(quote!(default, with = "wire::json::present"));
-    } else if conditional || field.content.is_some() || optional {
+    } else if conditional || field.may_be_void() || optional {
         options.push(quote!(default));
     }
     if field.display.base == Some(Base::Hex) && holds_unsigned(&field.node.ty) {
@@ -302,7 +364,7 @@ fn serde_attribute(field: &Field) -> TokenStream {
 /// The variant that a fresh union has, if a case fits the number that a fresh structure has where it is decided.
 fn default_case(body: &Body, union: &Union) -> Option<TokenStream> {
     let number = default_number(body, &union.by)?;
-    let case = union.cases.iter().find(|case| (case.first..=case.last).contains(&number))?;
+    let case = union.cases.iter().find(|case| case.covers(number))?;
     let (variant, default) = (format_ident!("{}", pascal(&case.name)), default_value(&case.node.ty));
     Some(if matches!(case.node.ty, Type::Empty) { quote!(#variant) } else { quote!(#variant(#default)) })
 }
@@ -312,15 +374,7 @@ fn present_by_default(body: &Body, field: &Field) -> bool {
     let version = body.versioned.as_ref().map(|v| u16::from(v.version));
     let since = field.since.is_none_or(|since| version.is_none_or(|v| v >= since));
     let until = field.until.is_none_or(|until| version.is_some_and(|v| v <= until));
-    let when = field.when.as_ref().is_none_or(|condition| match &condition.test {
-        Test::More => false,
-        Test::Compare(operand, operator, number) => default_number(body, operand).is_some_and(|v| match operator {
-            Operator::Equal => v == *number,
-            Operator::NotEqual => v != *number,
-            Operator::AtLeast => v >= *number,
-            Operator::AnyBit => v & number != 0,
-        }),
-    });
+    let when = field.when.as_ref().is_none_or(|when| when.test.holds(&|operand| default_number(body, operand)));
     since && until && when
 }
 
@@ -340,7 +394,7 @@ fn default_number(body: &Body, operand: &Operand) -> Option<i64> {
 fn holds_unsigned(ty: &Type) -> bool {
     match ty {
         Type::Scalar(scalar) => scalar.is_integer() && !scalar.is_signed(),
-        Type::List(item) | Type::Counted(item) | Type::Array(item, _) | Type::Optional(item) => {
+        Type::List(item) | Type::Counted(item) | Type::Items(item) | Type::Array(item, _) | Type::Optional(item) => {
             holds_unsigned(&item.ty)
         }
         _ => false,

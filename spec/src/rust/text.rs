@@ -18,7 +18,7 @@ impl Generator<'_> {
             let id = self.id(field.node.field);
             statements.extend(match piece {
                 Piece::Text(words) => quote!(r.words(#id, #words)?;),
-                Piece::Field(_) => {
+                _ => {
                     let (name, ty) = (ident(&field.name), &field.node.ty);
                     let (rust, digits) = (self.rust_type(ty), 2 * self.ir.min_size(ty));
                     quote!(let #name = r.hex::<#rust, _>(t, #id, #digits)?;)
@@ -35,7 +35,7 @@ impl Generator<'_> {
             .iter()
             .filter_map(|piece| match piece {
                 Piece::Text(words) => Some(quote!(w.put(#words.as_bytes());)),
-                Piece::Field(_) => self.number(body, piece).map(|field| {
+                _ => self.number(body, piece).map(|field| {
                     let name = ident(&field.name);
                     quote!(w.hex(self.#name);)
                 }),
@@ -52,6 +52,6 @@ impl Generator<'_> {
 
     /// The field whose number stands in a text.
     fn number<'b>(&'b self, body: &'b Body, piece: &Piece) -> Option<&'b Field> {
-        if let Piece::Field(path) = piece { self.ir.walk(body, path).last().copied() } else { None }
+        if let Piece::Field(path, _) = piece { self.ir.walk(body, path).last().copied() } else { None }
     }
 }

@@ -53,7 +53,7 @@ impl Generator<'_> {
             }
             Type::Blob(_) | Type::Rest | Type::Sized | Type::Union(_) => quote!(wire::Blob<'a>),
             Type::Empty => quote!(()),
-            Type::List(item) | Type::Counted(item) | Type::Array(item, _) => {
+            Type::List(item) | Type::Counted(item) | Type::Items(item) | Type::Array(item, _) => {
                 let item = self.rust_type(&item.ty);
                 quote!(Vec<#item>)
             }

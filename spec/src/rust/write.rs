@@ -115,6 +115,30 @@ impl Generator<'_> {
 
     /// Statements that write the value behind the reference `v`.
     pub(super) fn write_value(&self, body: &Body, field: &Field) -> TokenStream {
+        let mut write = self.write_one(body, field);
+        let from = if field.each.is_some() { From::Item } else { From::Fields };
+        // what the context says a writer isn't told
+        if let Some(length) = field.length.as_ref().filter(|length| matches!(length.origin, Origin::Path(_))) {
+            let id = self.id(field.node.field);
+            let length = self.operand(field.each.as_ref().map_or(body, |each| &self.ir[each.item]), length, from);
+            write = quote! {
+                let start = w.position();
+                #write
+                w.expect(#id, start, #length.unwrap_or_default() as u64)?;
+            };
+        }
+        let Some(each) = &field.each else { return write };
+        let list = ident(body.fields.get(each.list).map_or("", |list| &list.name));
+        let around = self.id(each.around);
+        quote! {
+            if v.len() != self.#list.len() {
+                return Err(wire::Error::new(wire::ErrorKind::UnequalCounts, 0).within(#around));
+            }
+            for (of, v) in self.#list.iter().zip(v) { #write }
+        }
+    }
+
+    fn write_one(&self, body: &Body, field: &Field) -> TokenStream {
         let (id, max) = (self.id(field.node.field), field.most());
         if let Some(content) = &field.content {
             let inner = match &content.ty {
@@ -126,6 +150,14 @@ impl Generator<'_> {
                 Type::Blob(prefix) => {
                     let prefix = scalar_type(prefix);
                     quote!(w.length::<#prefix>(#id, #max, |w| { if let Some(v) = v { #inner } Ok(()) })?;)
+                }
+                Type::Scalar(Scalar::Bytes(n)) => {
+                    let write = inside(&id, &inner);
+                    quote!(
+                        let start = w.position();
+                        #write
+                        w.fill(#id, start, #n)?;
+                    )
                 }
                 _ => {
                     let write = inside(&id, &inner);
@@ -148,6 +180,9 @@ impl Generator<'_> {
         let id = self.id(node.field);
         let write = |node: &Node, max: u64| self.write_node(body, field, node, max);
         match &node.ty {
+            Type::Scalar(Scalar::Text) if field.length.is_some() => {
+                quote!(wire::Writer::at_most(#id, v.len(), #max)?; w.put(v);)
+            }
             Type::Scalar(Scalar::Text) if max != u64::MAX => quote!(w.blob::<u32>(#id, #max, v)?;),
             Type::Scalar(_) | Type::Enum(_) | Type::Flags(_) => quote!(w.scalar(v);),
             Type::Struct(_) => quote!(v.encode(w).map_err(|e| e.within(#id))?;),
@@ -157,7 +192,7 @@ impl Generator<'_> {
                 quote!(w.blob::<#prefix>(#id, #max, v)?;)
             }
             Type::Rest | Type::Sized => quote!(w.put(v);),
-            Type::Counted(item) => {
+            Type::Counted(item) | Type::Items(item) => {
                 let item = write(item, u64::MAX);
                 quote! {
                     wire::Writer::at_most(#id, v.len(), #max)?;

@@ -41,43 +41,70 @@ fn sorted<N: Ord, T: Ord>(pairs: impl Iterator<Item = (N, T)>) -> Vec<(N, T)> {
 /// The fields that something asks for again: what decides, what measures, what stands in a text.
 fn asked(ir: &Ir) -> BTreeSet<(BodyId, usize)> {
     let mut asked = BTreeSet::new();
-    let mut ask = |mut body: BodyId, path: &Path| {
-        for field in &path.fields {
-            asked.insert((body, *field));
-            if let Some(Type::Struct(inner)) = ir[body].fields.get(*field).map(|field| &field.node.ty) {
-                body = *inner;
-            }
-        }
-    };
     for (id, body) in ir.bodies() {
-        let mut operand = |operand: &Operand| {
+        let mut ask = |body: BodyId, path: &Path| ask(ir, &mut asked, body, &path.fields);
+        let mut operand = |body: BodyId, operand: &Operand| {
             if let Origin::Path(path) = &operand.origin {
-                ask(id, path);
+                ask(body, path);
             }
         };
-        body.version.iter().for_each(&mut operand);
+        body.version.iter().for_each(|version| operand(id, version));
         for field in &body.fields {
-            if let Some(Condition { test: Test::Compare(by, ..), .. }) = &field.when {
-                operand(by);
+            for (by, ..) in field.when.iter().flat_map(|condition| condition.test.comparisons()) {
+                operand(id, by);
             }
             for ty in [Some(&field.node.ty), field.content.as_ref().map(|content| &content.ty)].into_iter().flatten() {
-                unions(ty, &mut |union| operand(&union.by));
+                unions(ty, &mut |union| operand(id, &union.by));
             }
+            // of one value for each item it is the item that says it
+            let told = field.each.as_ref().map_or(id, |each| each.item);
+            field.length.iter().chain(field.given.iter().map(|(_, by)| by)).for_each(|by| operand(told, by));
         }
-        for by in body.fields.iter().filter_map(|field| field.measured_by) {
-            ask(id, &Path { fields: vec![by], struct_v: false });
+        for field in &body.fields {
+            for by in field.measured_by.into_iter().chain(field.each.as_ref().map(|each| each.list)) {
+                ask(id, &Path { fields: vec![by], struct_v: false });
+            }
+            if let Some(Each { item, text: Some(text), .. }) = &field.each {
+                shown(text, &mut |path| ask(*item, path));
+            }
         }
     }
     let banners = ir.dialects.iter().filter_map(|dialect| dialect.banner.as_ref());
     let banners = banners.map(|banner| (banner.body, banner.info.as_ref()));
     for (id, pieces) in ir.bodies().map(|(id, body)| (id, body.summary.as_ref())).chain(banners) {
-        for piece in pieces.into_iter().flatten() {
-            if let Piece::Field(path) = piece {
-                ask(id, path);
+        shown(pieces.map_or(&[], |pieces| &pieces[..]), &mut |path| ask(ir, &mut asked, id, &path.fields));
+    }
+    asked
+}
+
+/// All fields on a way.
+fn ask(ir: &Ir, asked: &mut BTreeSet<(BodyId, usize)>, mut body: BodyId, path: &[usize]) {
+    let mut steps = path.iter();
+    while let Some(step) = steps.next() {
+        asked.insert((body, *step));
+        match ir[body].fields.get(*step).map(Field::value) {
+            Some(Type::Struct(inner)) => body = *inner,
+            Some(Type::Union(union)) => match steps.next().and_then(|case| union.cases.get(*case)) {
+                Some(Case { node: Node { ty: Type::Struct(inner), .. }, .. }) => body = *inner,
+                _ => return,
+            },
+            _ => return,
+        }
+    }
+}
+
+/// The fields that a text names.
+fn shown(pieces: &[Piece], each: &mut impl FnMut(&Path)) {
+    for piece in pieces {
+        match piece {
+            Piece::Text(_) | Piece::Value => {}
+            Piece::Field(path, _) => each(path),
+            Piece::If(path, inner) => {
+                each(path);
+                inner.iter().for_each(|piece| shown(std::slice::from_ref(piece), each));
             }
         }
     }
-    asked
 }
 
 fn unions(ty: &Type, each: &mut impl FnMut(&Union)) {
@@ -106,7 +133,7 @@ impl Maker<'_> {
         let banner = dialect.banner.as_ref().map(|banner| to::Banner {
             around: banner.around.0,
             layout: banner.body.0,
-            info: banner.info.as_ref().map(|pieces| pieces.iter().map(piece).collect()),
+            info: banner.info.as_ref().map(|found| pieces(found)),
         });
         let frames = dialect.tags.values().filter_map(|id| match self.ir[*id].kind {
             BodyKind::Frame { number, .. } => Some((number, id.0)),
@@ -132,7 +159,7 @@ impl Maker<'_> {
             parts: self.parts(body),
             segmented: body.is_segmented(),
             text: body.text.as_ref().map(|text| self.text(body, text)),
-            summary: body.summary.as_ref().map(|pieces| pieces.iter().map(piece).collect()),
+            summary: body.summary.as_ref().map(|found| pieces(found)),
             places: kept.len(),
         }
     }
@@ -163,15 +190,15 @@ impl Maker<'_> {
 
     fn text(&self, body: &Body, text: &Text) -> to::Text {
         let number = |piece: &Piece| match piece {
-            Piece::Field(path) => path.fields.first().copied(),
-            Piece::Text(_) => None,
+            Piece::Field(path, _) => path.fields.first().copied(),
+            _ => None,
         };
         let pieces = text.pieces.iter().enumerate().filter_map(|(index, piece)| {
             let (before, from) = text.pieces.split_at(index);
             let beside = from.iter().chain(before.iter().rev()).find_map(number)?;
             let made = match piece {
                 Piece::Text(words) => to::TextPiece::Words(words.clone()),
-                Piece::Field(_) => to::TextPiece::Number(beside),
+                _ => to::TextPiece::Number(beside),
             };
             Some((made, body.fields.get(beside)?.node.field.0))
         });
@@ -196,6 +223,14 @@ impl Maker<'_> {
             secret: field.secret,
             constant,
             measured_by: field.measured_by,
+            each: field.each.as_ref().map(|each| to::Each {
+                list: each.list,
+                item: each.item.0,
+                around: each.around.0,
+                text: each.text.as_ref().map(|text| pieces(text)),
+            }),
+            length: field.length.as_ref().map(|length| self.operand(length)),
+            given: field.given.iter().filter_map(|(name, number)| self.given(name, number)).collect(),
             since: field.since,
             until: field.until,
             when: field.when.as_ref().map(|condition| self.condition(&condition.test)),
@@ -203,6 +238,11 @@ impl Maker<'_> {
             hex: field.shown_in_hex(),
             place,
         }
+    }
+
+    fn given(&self, name: &str, number: &Operand) -> Option<to::Given> {
+        let (variable, _, info) = self.ir.context.get_full(name)?;
+        Some(to::Given { variable, ty: self.ty(&info.ty), number: self.operand(number) })
     }
 
     fn condition(&self, test: &Test) -> to::Condition {
@@ -213,10 +253,15 @@ impl Maker<'_> {
                     expr::Operator::Equal => to::Operator::Equal,
                     expr::Operator::NotEqual => to::Operator::NotEqual,
                     expr::Operator::AtLeast => to::Operator::AtLeast,
+                    expr::Operator::AtMost => to::Operator::AtMost,
+                    expr::Operator::Above => to::Operator::Above,
+                    expr::Operator::Below => to::Operator::Below,
                     expr::Operator::AnyBit => to::Operator::AnyBit,
                 };
                 to::Condition::Compare(self.operand(operand), operator, *number)
             }
+            Test::All(tests) => to::Condition::All(tests.iter().map(|test| self.condition(test)).collect()),
+            Test::Any(tests) => to::Condition::Any(tests.iter().map(|test| self.condition(test)).collect()),
         }
     }
 
@@ -231,8 +276,23 @@ impl Maker<'_> {
 fn piece(piece: &Piece) -> to::Piece {
     match piece {
         Piece::Text(text) => to::Piece::Text(text.clone()),
-        Piece::Field(found) => to::Piece::Field(path(found)),
+        Piece::Field(found, format) => {
+            let format = match format {
+                expr::Format::Plain => to::Format::Plain,
+                expr::Format::Hex => to::Format::Hex,
+                expr::Format::Reversed => to::Format::Reversed,
+                expr::Format::Plus => to::Format::Plus,
+                expr::Format::Length => to::Format::Length,
+            };
+            to::Piece::Field(path(found), format)
+        }
+        Piece::Value => to::Piece::Value,
+        Piece::If(found, inner) => to::Piece::If(path(found), pieces(inner)),
     }
+}
+
+fn pieces(from: &[Piece]) -> Vec<to::Piece> {
+    from.iter().map(piece).collect()
 }
 
 fn path(path: &Path) -> to::Path {

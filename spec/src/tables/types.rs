@@ -11,7 +11,7 @@ impl Maker<'_> {
         to::Node { field: node.field.0, ty: self.ty(&node.ty) }
     }
 
-    fn ty(&self, ty: &Type) -> to::Type {
+    pub(super) fn ty(&self, ty: &Type) -> to::Type {
         match ty {
             Type::Scalar(scalar) => plain(*scalar),
             Type::Enum(id) => plain(self.ir[*id].base),
@@ -23,6 +23,7 @@ impl Maker<'_> {
             Type::Empty => to::Type::Empty,
             Type::List(item) => self.items(to::Count::Prefix, item),
             Type::Counted(item) => self.items(to::Count::Measured, item),
+            Type::Items(item) => self.items(to::Count::Left, item),
             Type::Array(item, n) => self.items(to::Count::Fixed(*n), item),
             Type::Map(entry, key, value) => {
                 let pair = to::Type::Tuple(vec![self.node(key), self.node(value)]);
@@ -42,8 +43,7 @@ impl Maker<'_> {
     fn union(&self, union: &Union) -> to::Union {
         let cases = union.cases.iter().map(|case| to::Case {
             name: case.name.clone(),
-            first: case.first,
-            last: case.last,
+            numbers: case.numbers.iter().map(|range| (*range.start(), *range.end())).collect(),
             node: self.node(&case.node),
         });
         to::Union { by: self.operand(&union.by), cases: cases.collect(), other: union.other.0 }

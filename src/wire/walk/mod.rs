@@ -18,6 +18,7 @@ mod decide;
 mod show;
 mod value;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use msgr2_tables::{self as tables, Banner, Dialect, Layout, LayoutId, Operand, Piece, TextPiece, Type};
@@ -36,7 +37,7 @@ pub type Info<'i> = Option<&'i dyn fmt::Display>;
 pub struct Walker<'p> {
     protocol: &'p Protocol,
     /// The numbers of the context variables, where they were told.
-    variables: &'p [Option<i64>],
+    variables: Cow<'p, [Option<i64>]>,
     /// Where fields stood that are asked for again: those of the innermost structure last.
     places: Vec<Option<Place>>,
     /// How many structures are open.
@@ -62,6 +63,8 @@ struct Scope<'s, 'b> {
     base: usize,
     /// The version in its header.
     struct_v: u8,
+    /// The length of the value that is read for an item of a list, as the item says.
+    length: Option<u64>,
 }
 
 /// A structure whose fields are about to be read, or have been.
@@ -75,12 +78,12 @@ struct Opened<'b> {
 impl<'p> Walker<'p> {
     /// One that was told these numbers of the context variables, in the order that the protocol was made for.
     pub fn new(protocol: &'p Protocol, variables: &'p [Option<i64>]) -> Self {
-        Walker { protocol, variables, places: Vec::new(), depth: 0 }
+        Walker { protocol, variables: Cow::Borrowed(variables), places: Vec::new(), depth: 0 }
     }
 
     /// One that forgets what it has read, to look at something again.
     fn silent(&self) -> Walker<'p> {
-        Walker { protocol: self.protocol, variables: self.variables, places: Vec::new(), depth: self.depth }
+        Walker { protocol: self.protocol, variables: self.variables.clone(), places: Vec::new(), depth: self.depth }
     }
 
     /// Nothing is open, whatever an error left open.
@@ -248,7 +251,7 @@ impl<'p> Walker<'p> {
     }
 
     fn scope<'s, 'b>(&self, layout: &'s Layout, parts: &'s [Reader<'b>], base: usize, struct_v: u8) -> Scope<'s, 'b> {
-        Scope { layout, parts, base, struct_v }
+        Scope { layout, parts, base, struct_v, length: None }
     }
 
     /// A structure in a field.

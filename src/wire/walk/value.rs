@@ -1,6 +1,8 @@
 //! Values: what stands in a field.
 
-use msgr2_tables::{Constant, Count, Field, Items, Node, Type, Union};
+use std::borrow::Cow;
+
+use msgr2_tables::{Constant, Count, Each, Field, Items, Node, Type, Union};
 
 use super::{Scope, Walker};
 use crate::wire::{
@@ -20,6 +22,61 @@ impl<'p> Walker<'p> {
         if let Some(constant) = &field.constant {
             return self.constant(r, field, constant, t);
         }
+        match &field.each {
+            Some(each) => self.each(r, scope, field, each, t),
+            None if field.given.is_empty() => self.one(r, scope, field, t),
+            None => {
+                let told = self.told(scope, field);
+                self.one_told(r, scope, field, told, t)
+            }
+        }
+    }
+
+    /// A value for each item of a list.
+    fn each<'b, T: Trace>(
+        &mut self,
+        r: &mut Reader<'b>,
+        scope: Scope<'_, 'b>,
+        field: &Field,
+        each: &Each,
+        t: &mut T,
+    ) -> Result<(), Error> {
+        let (mut items, count) = self.list(scope, each).unwrap_or((r.clone(), 0));
+        let bound = Bound { max: u64::MAX, min_size: 1 };
+        let around = self.protocol.field(each.around);
+        let one = |r: &mut Reader<'b>, t: &mut T| {
+            let said = |walker: &Self, item: Scope<'_, '_>| {
+                (walker.told(item, field), field.length.is_some().then(|| walker.measure(item, field)))
+            };
+            let (told, length) = self.next_item(&mut items, each.item, said)?;
+            self.one_told(r, Scope { length, ..scope }, field, told, t)
+        };
+        r.counted(t, around, count, bound, one).map(drop)
+    }
+
+    /// A value that is told context variables.
+    fn one_told<'b, T: Trace>(
+        &mut self,
+        r: &mut Reader<'b>,
+        scope: Scope<'_, 'b>,
+        field: &Field,
+        told: Cow<'p, [Option<i64>]>,
+        t: &mut T,
+    ) -> Result<(), Error> {
+        let before = std::mem::replace(&mut self.variables, told);
+        let read = self.one(r, scope, field, t);
+        self.variables = before;
+        read
+    }
+
+    /// A value.
+    fn one<'b, T: Trace>(
+        &mut self,
+        r: &mut Reader<'b>,
+        scope: Scope<'_, 'b>,
+        field: &Field,
+        t: &mut T,
+    ) -> Result<(), Error> {
         if let Some(content) = &field.content {
             return self.holds(r, scope, field, content, t);
         }
@@ -70,14 +127,28 @@ impl<'p> Walker<'p> {
         t: &mut T,
     ) -> Result<(), Error> {
         let (id, start) = (self.protocol.field(field.node.field), r.offset());
+        if let Type::Bytes(length) = field.node.ty {
+            return r.fixed_holds(t, id, length, |r, t| self.held(r, scope, field, content, t));
+        }
         let bytes = self.content(r, scope, field).map_err(|e| e.within(id))?;
-        r.content(t, id, start, bytes, |r, t| match &content.ty {
+        r.content(t, id, start, bytes, |r, t| self.held(r, scope, field, content, t)).map(drop)
+    }
+
+    /// What bytes hold.
+    fn held<'b, T: Trace>(
+        &mut self,
+        r: &mut Reader<'b>,
+        scope: Scope<'_, 'b>,
+        field: &Field,
+        content: &Node,
+        t: &mut T,
+    ) -> Result<(), Error> {
+        match &content.ty {
             // the field around the bytes stands for these two
             Type::Union(union) => self.union(r, scope, field, union, t),
             Type::Struct(layout) => self.read(r, *layout, t),
             _ => self.value(r, scope, field, content, u64::MAX, t),
-        })
-        .map(drop)
+        }
     }
 
     /// The bytes that hold something.
@@ -92,6 +163,7 @@ impl<'p> Walker<'p> {
             Type::Blob(2) => r.prefixed::<u16>(field.max),
             Type::Blob(_) => r.prefixed::<u32>(field.max),
             Type::Sized => r.exactly(self.measure(scope, field), field.max),
+            Type::Bytes(length) => r.part(length as usize),
             _ => r.part(r.left()),
         }
     }
@@ -140,15 +212,13 @@ impl<'p> Walker<'p> {
         // an array's number is no matter of bounds
         let max = if matches!(items.count, Count::Fixed(_)) { u64::MAX } else { max };
         let bound = Bound { max, min_size: items.min_size };
-        let count = match items.count {
-            Count::Prefix => None,
-            Count::Measured => Some(self.measure(scope, field)),
-            Count::Fixed(count) => Some(count.into()),
-        };
+        let measured = if matches!(items.count, Count::Measured) { self.measure(scope, field) } else { 0 };
         let item = |r: &mut Reader<'b>, t: &mut T| self.value(r, scope, field, &items.item, u64::MAX, t);
-        match count {
-            None => r.list(t, id, bound, item).map(drop),
-            Some(count) => r.counted(t, id, count, bound, item).map(drop),
+        match items.count {
+            Count::Prefix => r.list(t, id, bound, item).map(drop),
+            Count::Measured => r.counted(t, id, measured, bound, item).map(drop),
+            Count::Fixed(count) => r.counted(t, id, count.into(), bound, item).map(drop),
+            Count::Left => r.items_left(t, id, max, item).map(drop),
         }
     }
 
@@ -183,6 +253,7 @@ impl<'p> Walker<'p> {
         let id = self.protocol.field(node.field);
         match node.ty {
             Type::Blob(_) | Type::Rest | Type::Sized => self.bytes(r, scope, field, node, max, t).map(drop),
+            Type::Text if field.length.is_some() => r.sized(t, id, self.measure(scope, field), max).map(drop),
             Type::Text if max != u64::MAX => r.blob::<u32, T>(t, id, max).map(drop),
             Type::Empty => {
                 r.empty(t, id);
@@ -253,6 +324,19 @@ pub(super) fn scalar<T: Trace>(
         Type::Time => other::<Utime, T>(r, field, t),
         Type::Duration => other::<Duration, T>(r, field, t),
         _ => other::<crate::wire::Text<'_>, T>(r, field, t),
+    }
+}
+
+/// A number in an integer of this type: its lower bytes, and their sign.
+pub(super) fn fit(ty: &Type, number: i64) -> i64 {
+    match ty {
+        Type::Unsigned(1) => (number as u8).into(),
+        Type::Unsigned(2) | Type::BigEndian(2) => (number as u16).into(),
+        Type::Unsigned(4) | Type::BigEndian(4) => (number as u32).into(),
+        Type::Signed(1) => (number as i8).into(),
+        Type::Signed(2) => (number as i16).into(),
+        Type::Signed(4) => (number as i32).into(),
+        _ => number,
     }
 }
 
