@@ -9,6 +9,7 @@ use crate::frame::Check;
 use crate::wire::End;
 
 /// What the stream hands out.
+#[allow(clippy::large_enum_variant, reason = "it is handed on at once, and nearly all are units")]
 #[derive(Debug)]
 pub enum Event {
     /// A unit and its bytes.
