@@ -1,4 +1,5 @@
 //! Types of keys, by lengths: held against the keys themselves where they are known.
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "cli")]
 
 mod common;

@@ -1,4 +1,5 @@
 //! Packets that a capture lacks: whatever is missing, nobody is blamed for it.
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "cli")]
 
 mod common;

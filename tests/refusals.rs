@@ -1,4 +1,5 @@
 //! What real daemons refuse, and connections that come to nothing: each says why.
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "cli")]
 
 mod common;

@@ -10,6 +10,8 @@ use crate::wire::End;
 
 /// What the stream hands out.
 #[derive(Debug)]
+// nearly all are units, and none is kept
+#[allow(clippy::large_enum_variant)]
 pub enum Event {
     /// A unit and its bytes.
     Unit(Unit, Bytes),

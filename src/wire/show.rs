@@ -24,7 +24,9 @@ impl fmt::Write for Brief<'_> {
             self.text.push_str(text);
             return Ok(());
         }
-        self.text.push_str(&text[..text.floor_char_boundary(self.left)]);
+        // no character is cut in two
+        let end = (0..=self.left).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        self.text.push_str(&text[..end]);
         self.text.push('…');
         self.left = 0;
         Err(fmt::Error)
