@@ -1,6 +1,6 @@
 //! Types of keys, by lengths: held against the keys themselves where they are known.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
+#![cfg(feature = "cli")]
 
 mod common;
 mod listen;

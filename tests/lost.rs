@@ -1,6 +1,6 @@
 //! Packets that a capture lacks: whatever is missing, nobody is blamed for it.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
+#![cfg(feature = "cli")]
 
 mod common;
 

@@ -136,7 +136,9 @@ fn our_own_reader_finds_the_frames() {
     writer.close(connection, true, at(3)).unwrap();
     let capture = folder.file("frames.pcapng");
     fs::write(&capture, writer.into_inner()).unwrap();
-    let frames = decode(&capture);
+    let mut frames = decode(&capture);
+    // nothing came of the connection, which is told at its end
+    frames.retain(|frame| frame["name"] != "END");
     assert_eq!(frames.len(), 2, "{frames:?}");
     for frame in &frames {
         assert!(frame.to_string().to_lowercase().contains("banner"), "{frame}");

@@ -1,6 +1,6 @@
 //! What real daemons refuse, and connections that come to nothing: each says why.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
+#![cfg(feature = "cli")]
 
 mod common;
 

@@ -340,8 +340,9 @@ fn fields_cover_their_frame_once() {
     }
 }
 
-/// The most bytes in front of something that no field has: a version, a compat version, a length.
-const UNSHOWN: usize = 6;
+/// The most bytes in front of something that no field has: a version, a compat version, a length; or the length of what
+/// holds a list, and the number of that one's items.
+const UNSHOWN: usize = 8;
 /// The same with what pads the first segment of a frame in secure mode.
 const PADDING: usize = UNSHOWN + 48;
 

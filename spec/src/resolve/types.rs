@@ -72,7 +72,7 @@ impl<'n> Naming<'n> {
 
     /// Its filter name, with which those of its parts begin.
     pub(super) fn own_filter(&self) -> String {
-        self.display.filter.clone().unwrap_or_else(|| format!("{}.{}", self.filter, self.name))
+        self.display.filter.clone().unwrap_or_else(|| format!("{}.{}", self.filter, self.name.to_lowercase()))
     }
 
     /// A row of the table of fields.
