@@ -328,7 +328,8 @@ mod tests {
     #[test]
     fn every_negative_number_with_a_name_has_a_twin() {
         let signed = |field: &&FieldInfo| match field.kind {
-            Kind::Enum(_, info) => info.values.iter().any(|value| value.number < 0),
+            // of eight bytes Wireshark knows no names
+            Kind::Enum(width, info) => width < 8 && info.values.iter().any(|value| value.number < 0),
             _ => false,
         };
         let all: Vec<&FieldInfo> = FIELDS.iter().filter(signed).collect();

@@ -203,7 +203,7 @@ impl Shipped {
 }
 
 pub(crate) fn message(seq: u64, data: usize) -> Frame<'static> {
-    let header = MessageHeader { seq, r#type: MessageType::OSD_OP, version: 8, ..Default::default() };
+    let header = MessageHeader { seq, r#type: MessageType::OSD_EC_WRITE, version: 8, ..Default::default() };
     let part = |n: usize| vec![seq as u8; n].into();
     Frame::Message(Message { header, front: part(100), middle: part(0), data: part(data) })
 }
