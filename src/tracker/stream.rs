@@ -11,8 +11,6 @@ use crate::wire::End;
 /// What the stream hands out.
 #[allow(clippy::large_enum_variant, reason = "it is handed on at once, and nearly all are units")]
 #[derive(Debug)]
-// nearly all are units, and none is kept
-#[allow(clippy::large_enum_variant)]
 pub enum Event {
     /// A unit and its bytes.
     Unit(Unit, Bytes),
